@@ -1,0 +1,93 @@
+/**
+ * The parts of LangGraph.js and LangChain we touch, as narrow interfaces that hold for every version we support. The
+ * classes themselves are always the project's own: two copies of a library don't recognise each other's objects.
+ */
+export type RunnableConfig = {
+  configurable?: Record<string, unknown>;
+  metadata?: Record<string, unknown>;
+  callbacks?: unknown;
+  [key: string]: unknown;
+};
+
+export type Checkpoint = {
+  v: number;
+  id: string;
+  ts: string;
+  channel_values: Record<string, unknown>;
+  channel_versions: Record<string, number | string>;
+  versions_seen: Record<string, Record<string, number | string>>;
+  pending_sends?: unknown[];
+};
+
+export type PendingWrite = [taskId: string, channel: string, value: unknown];
+
+export type CheckpointTuple = {
+  config: RunnableConfig;
+  checkpoint: Checkpoint;
+  metadata?: Record<string, unknown>;
+  parentConfig?: RunnableConfig;
+  pendingWrites?: PendingWrite[];
+};
+
+export type ListOptions = { limit?: number; before?: RunnableConfig; filter?: Record<string, unknown> };
+
+export type Interrupt = { id?: string; interrupt_id?: string; ns?: string[]; value?: unknown };
+export type TaskState = {
+  id: string;
+  name: string;
+  interrupts?: (Interrupt | Interrupt[])[];
+  error?: unknown;
+};
+export type StateSnapshot = { values: unknown; next: string[]; tasks: TaskState[]; config: RunnableConfig };
+
+export interface CompiledGraph {
+  stream(input: unknown, options: RunnableConfig): Promise<AsyncIterable<unknown>>;
+  getState(config: RunnableConfig): Promise<StateSnapshot>;
+  updateState(config: RunnableConfig, values: unknown, asNode?: string): Promise<RunnableConfig>;
+  getGraphAsync?(): Promise<{ toJSON(): unknown }>;
+  checkpointer?: unknown;
+  config?: RunnableConfig;
+  channels: Record<string, { lc_graph_name?: string }>;
+  outputChannels: string | string[];
+  streamChannelsAsIs: string | string[];
+  interruptBefore?: string[] | "*";
+  interruptAfter?: string[] | "*";
+}
+
+/** The base class of checkpointers; ours adds the methods. */
+export type SaverBase = new () => {
+  getNextVersion(current: number | undefined, channel?: unknown): number;
+};
+
+export interface Message {
+  id?: string;
+  name?: string;
+  content: unknown;
+  _getType(): string;
+  constructor: { lc_name?(): string };
+}
+
+export type MessageClass = new (fields: Record<string, unknown>) => Message;
+
+export interface Serializable {
+  toJSON(): { lc: number; type: string; id: string[]; kwargs?: Record<string, unknown> };
+}
+
+/** The classes of the project that values are encoded from and revived with. Absent ones are not installed. */
+export type Classes = {
+  messages: Record<string, MessageClass>;
+  load?: (text: string) => Promise<unknown>;
+  Send?: new (node: string, args: unknown, options?: { timeout?: unknown }) => object;
+  Command?: new (fields: Record<string, unknown>) => object;
+  Overwrite?: new (value: unknown) => object;
+  DeltaSnapshot?: new (value: unknown) => object;
+};
+
+/** Everything of the project's LangGraph that the host needs. */
+export type Framework = {
+  classes: Classes & { Command: new (fields: Record<string, unknown>) => object };
+  BaseCheckpointSaver: SaverBase;
+  /** The version of checkpoints this LangGraph writes: below 4, pushed tasks stand in `pending_sends`. */
+  checkpointVersion: number;
+  callbackHandler: (methods: Record<string, unknown>) => object;
+};

@@ -1,0 +1,105 @@
+/**
+ * The entry of a Node agent process: it loads one version's agent and executes the runs the server sends over file
+ * descriptor 3. Everything it knows comes from there; it reads no settings of its own.
+ */
+import { Socket } from "node:net";
+import type { RunStart, ServerMessage } from "../../src/runner/protocol.ts";
+import { describeError } from "./errors.ts";
+import { type AgentFunction, FunctionHost } from "./function.ts";
+import type { Host } from "./host.ts";
+import { LangGraphHost } from "./langgraph.ts";
+import { loadEntrypoint } from "./load.ts";
+import { captureOutput, withLogs } from "./logs.ts";
+import { type Done, RunPipe } from "./pipe.ts";
+import { findClasses, findFramework, toGraph } from "./project.ts";
+import { safely } from "./shown.ts";
+import { WarmStates } from "./warm.ts";
+import { Wire } from "./wire.ts";
+
+const ALIVE_INTERVAL_MS = 1000;
+
+type Load = Extract<ServerMessage, { type: "load" }>;
+
+captureOutput();
+let host: Host | undefined;
+let maxUnacknowledged = 0;
+const runs = new Map<string, { pipe: RunPipe; cancel: AbortController }>();
+const wire = new Wire(new Socket({ fd: 3 }), receive, () => process.exit(0));
+
+// One run's forgotten promise must not end the others' process; where it came from stands on stderr.
+process.on("unhandledRejection", (reason) => {
+  const { message, traceback } = describeError(reason);
+  process.stderr.write(`Unhandled rejection: ${traceback ?? message}\n`);
+});
+
+wire.send({ type: "ready" });
+const alive = () =>
+  wire.send({ type: "alive", memory_mb: Math.round(process.memoryUsage.rss() / 104857.6) / 10 });
+setInterval(alive, ALIVE_INTERVAL_MS);
+
+function receive(message: ServerMessage): void {
+  switch (message.type) {
+    case "load":
+      void load(message);
+      break;
+    case "run":
+      void execute(message, (agent, pipe, signal) => agent.run(message, pipe, signal));
+      break;
+    case "update":
+      void execute(message, (agent, pipe) => agent.update(message, pipe));
+      break;
+    case "cancel":
+      runs.get(message.run_id)?.cancel.abort();
+      break;
+    case "ack":
+      runs.get(message.run_id)?.pipe.acknowledge(message.n);
+      break;
+    case "reply":
+      runs.get(message.run_id)?.pipe.reply(message);
+      break;
+  }
+}
+
+async function load(message: Load): Promise<void> {
+  maxUnacknowledged = message.max_unacknowledged_bytes;
+  try {
+    host = await open(message);
+    wire.send({ type: "loaded", ...(host.graph !== undefined && { graph: host.graph }) });
+  } catch (error) {
+    wire.send({ type: "load_failed", error: { ...describeError(error), code: "load_failed" } });
+  }
+}
+
+async function open({ framework, entrypoint, directory, max_warm_bytes }: Load): Promise<Host> {
+  const { value, entry } = await loadEntrypoint(directory, entrypoint);
+  if (framework === "function") {
+    if (typeof value !== "function") throw new Error(`The entrypoint "${entrypoint}" is not a function.`);
+    return new FunctionHost(value as AgentFunction, await findClasses(entry));
+  }
+  const graph = await toGraph(value, entrypoint);
+  const drawing = await graph.getGraphAsync?.().then(
+    (drawn) => safely(JSON.parse(JSON.stringify(drawn.toJSON()))),
+    () => undefined,
+  );
+  return new LangGraphHost(graph, await findFramework(graph, entry), new WarmStates(max_warm_bytes), drawing);
+}
+
+/** Every run and update ends with exactly one `done`. */
+async function execute(
+  { run_id }: RunStart,
+  work: (agent: Host, pipe: RunPipe, signal: AbortSignal) => Promise<Done>,
+): Promise<void> {
+  const pipe = new RunPipe(wire, run_id, maxUnacknowledged);
+  const cancel = new AbortController();
+  runs.set(run_id, { pipe, cancel });
+  let done: Done;
+  try {
+    if (!host) throw new Error("No agent is loaded.");
+    const agent = host;
+    done = await withLogs(pipe, () => work(agent, pipe, cancel.signal));
+  } catch (error) {
+    done = { outcome: "failed", error: describeError(error) };
+  }
+  pipe.done(done);
+  runs.delete(run_id);
+}

@@ -1,0 +1,114 @@
+/** `crewship invoke`: starts one run, in a thread or alone, and shows what comes of it. */
+import { type Command, Option } from "commander";
+import type { CrewshipClient } from "../client/client.ts";
+import { isLastEvent } from "../core/moves.ts";
+import { type Environment, environments, type Run } from "../core/run.ts";
+import { EXIT_REFUSED, UsageError } from "./failure.ts";
+import { readJson } from "./json_input.ts";
+import { note, paint, paintError, print, printJson, seconds, terminalWidth } from "./output.ts";
+import { chosenDeployment, interruptible, openSession } from "./session.ts";
+import { EventTree } from "./tree.ts";
+
+type Options = { thread?: string; input?: string; stream?: boolean; environment?: Environment };
+
+const examples = `
+Examples:
+  $ crewship invoke -i '{"messages":[{"role":"user","content":"Hello"}]}'
+  $ crewship invoke dep_… --stream -i '{"topic":"tea"}'
+  $ crewship invoke --thread thr_… --stream -i '{"messages":[{"role":"user","content":"And now?"}]}'
+  $ cat input.json | crewship invoke -i - --json
+`;
+
+export function addInvoke(program: Command): void {
+  program
+    .command("invoke")
+    .description("start a run and show what comes of it")
+    .argument("[deployment]", "the deployment, dep_…; needed only when the server has several")
+    .option("--thread <id>", "run in this thread; without it the run stands alone and remembers nothing")
+    .option("-i, --input <json>", "the run's input; - reads it from stdin")
+    .option("--stream", "show the run's events as they come")
+    .addOption(new Option("--environment <name>", "the environment whose version runs").choices([...environments]))
+    .addHelpText("after", examples)
+    .action(async (deployment: string | undefined, options: Options, command: Command) => {
+      const { client, json } = openSession(command);
+      const accepted = await start(client, deployment, options);
+      const left = () =>
+        `You left ${accepted}; it goes on. \`crewship runs events ${accepted}\` follows it, \`crewship runs cancel ${accepted}\` stops it.`;
+      const run = await interruptible(left, (signal) => follow(client, accepted, { ...options, json, signal }));
+      if (!options.stream) show(run, json);
+      if (run.status === "failed" || run.status === "canceled") process.exitCode = EXIT_REFUSED;
+    });
+}
+
+/** Resolves with the id of the accepted run. */
+async function start(client: CrewshipClient, deployment: string | undefined, options: Options): Promise<string> {
+  const request = {
+    ...(options.input !== undefined && { input: await readJson("-i", options.input) }),
+    ...(options.environment !== undefined && { environment: options.environment }),
+  };
+  const idempotencyKey = crypto.randomUUID();
+  if (options.thread === undefined) {
+    const { deployment_id } = await chosenDeployment(client, deployment);
+    return (await client.createStatelessRun({ deployment_id, ...request }, { idempotencyKey })).run_id;
+  }
+  if (deployment !== undefined) {
+    const thread = await client.getThread(options.thread);
+    // A thread made through the LangGraph edge has no deployment until its first run.
+    if (thread.deployment_id !== null && thread.deployment_id !== deployment) {
+      throw new UsageError(`Thread ${thread.thread_id} belongs to ${thread.deployment_id}. Leave ${deployment} out.`);
+    }
+  }
+  return (await client.createRun(options.thread, request, { idempotencyKey })).run_id;
+}
+
+/** Reads the run's events to the end and resolves with the run as it ended. */
+async function follow(
+  client: CrewshipClient,
+  run_id: string,
+  { stream = false, json, signal }: { stream?: boolean; json: boolean; signal: AbortSignal },
+): Promise<Run> {
+  await showEvents(client, run_id, { json, signal, silent: !stream, now: () => new Date() });
+  return client.getRun(run_id, { signal });
+}
+
+/** Prints a run's events up to its last: a tree for people, a line of JSON each for machines. */
+export async function showEvents(
+  client: CrewshipClient,
+  run_id: string,
+  options: { json: boolean; signal: AbortSignal; after?: string; silent?: boolean; now?: (() => Date) | undefined },
+): Promise<void> {
+  const { json, signal, silent = false, now } = options;
+  const tree = new EventTree({ run_id, paint, width: terminalWidth(), now });
+  let ended = false;
+  try {
+    for await (const event of client.runEvents(run_id, { signal, after: options.after })) {
+      ended = isLastEvent(event.type);
+      if (silent) continue;
+      if (json) printJson(event);
+      else process.stdout.write(tree.add(event));
+    }
+  } finally {
+    if (!silent && !json && !ended) process.stdout.write(tree.end());
+  }
+}
+
+/** The output alone goes to stdout, so that a pipe gets nothing else. */
+function show(run: Run, json: boolean): void {
+  if (json) return printJson(run);
+  if (run.output !== null && run.output !== undefined) {
+    print(typeof run.output === "string" ? run.output : JSON.stringify(run.output, null, 2));
+  }
+  const took =
+    run.started_at && run.completed_at
+      ? ` in ${seconds(Date.parse(run.completed_at) - Date.parse(run.started_at))}s`
+      : "";
+  const name = paintError("dim", `(${run.id})`);
+  if (run.status === "succeeded") note(`${paintError("green", `✅ Run completed${took}`)} ${name}`);
+  else if (run.status === "canceled") note(`${paintError("yellow", "⏹ Run canceled")} ${name}`);
+  else if (run.status === "interrupted") {
+    note(`${paintError("yellow", "⏸ Run stopped to ask.")} \`crewship thread state ${run.thread_id}\` shows the question. ${name}`);
+  } else {
+    note(`${paintError("red", "❌ Run failed:")} ${run.error_message ?? run.error?.message ?? run.status} ${name}`);
+    if (run.error?.traceback) note(paintError("dim", run.error.traceback.trimEnd()));
+  }
+}

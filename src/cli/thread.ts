@@ -1,0 +1,210 @@
+/** `crewship thread …`: conversations and their history. */
+import { createInterface } from "node:readline/promises";
+import { type Command, Option } from "commander";
+import type { Checkpoint } from "../core/checkpoint.ts";
+import { type ThreadStatus, threadStatuses } from "../core/moves.ts";
+import type { Thread } from "../core/thread.ts";
+import { chat } from "./chat.ts";
+import { readJsonObject } from "./json_input.ts";
+import {
+  clean,
+  dateTime,
+  inline,
+  note,
+  paint,
+  print,
+  printFacts,
+  printJson,
+  printTable,
+  statusFormat,
+  summary,
+} from "./output.ts";
+import { chosenDeployment, openSession, wholeNumber } from "./session.ts";
+
+type ListOptions = { status?: ThreadStatus; metadata?: string; limit: number; cursor?: string };
+type HistoryOptions = { limit: number; before?: string; run?: string; steps?: boolean };
+
+const deploymentHelp = "the deployment, dep_…; needed only when the server has several";
+
+export function addThread(program: Command): void {
+  const thread = program.command("thread").description("create, look at, copy, delete and talk in threads");
+
+  thread
+    .command("create")
+    .description("open a thread")
+    .argument("[deployment]", deploymentHelp)
+    .option("--metadata <json>", "what you want to find it by")
+    .option("--values <json>", "the state it begins with")
+    .addHelpText("after", "\nExamples:\n  $ crewship thread create dep_…\n  $ crewship thread create --metadata '{\"user\":\"ada\"}'\n")
+    .action(async (id: string | undefined, options: { metadata?: string; values?: string }, command: Command) => {
+      const { client, json } = openSession(command);
+      const metadata = options.metadata && (await readJsonObject("--metadata", options.metadata));
+      const values = options.values && (await readJsonObject("--values", options.values));
+      const { deployment_id } = await chosenDeployment(client, id);
+      const made = await client.createThread({
+        deployment_id,
+        ...(metadata && { metadata }),
+        ...(values && { values }),
+      });
+      if (json) return printJson(made);
+      print(made.thread_id);
+    });
+
+  thread
+    .command("list")
+    .description("a deployment's threads, the newest first")
+    .argument("[deployment]", deploymentHelp)
+    .addOption(new Option("--status <status>", "only threads with this status").choices([...threadStatuses]))
+    .option("--metadata <json>", "only threads whose metadata holds this")
+    .option("--limit <n>", "how many", wholeNumber(1, 100), 20)
+    .option("--cursor <cursor>", "go on where the page before ended")
+    .addHelpText("after", "\nExamples:\n  $ crewship thread list\n  $ crewship thread list dep_… --status busy\n")
+    .action(async (id: string | undefined, options: ListOptions, command: Command) => {
+      const { client, json } = openSession(command);
+      const { status, limit, cursor } = options;
+      const metadata = options.metadata ? await readJsonObject("--metadata", options.metadata) : undefined;
+      const { deployment_id } = await chosenDeployment(client, id);
+      const page = await client.listThreads({ deployment_id, status, metadata, limit, cursor });
+      if (json) return printJson(page);
+      printTable<Thread>(
+        [
+          { title: "thread", cell: ({ thread_id }) => thread_id },
+          { title: "status", cell: ({ status }) => status, format: ({ status }) => statusFormat(status) },
+          { title: "updated", cell: ({ updated_at }) => dateTime(updated_at) },
+          { title: "state", cell: ({ values }) => summary(values) },
+          { title: "metadata", cell: ({ metadata }) => inline(metadata) },
+        ],
+        page.threads,
+        "No threads yet. `crewship thread create` opens one.",
+      );
+      if (page.next_cursor) note(`More: --cursor ${page.next_cursor}`);
+    });
+
+  thread
+    .command("get")
+    .description("one thread: its status and its current state")
+    .argument("<thread>", "thr_…")
+    .addHelpText("after", "\nExample:\n  $ crewship thread get thr_…\n")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { client, json } = openSession(command);
+      const found = await client.getThread(id);
+      if (json) return printJson(found);
+      printFacts([
+        ["thread", found.thread_id],
+        ["status", paint(statusFormat(found.status), found.status)],
+        ["deployment", found.deployment_id],
+        ["created", dateTime(found.created_at)],
+        ["updated", dateTime(found.updated_at)],
+        ["copied from", found.copied_from],
+        ["metadata", inline(found.metadata)],
+        ...(found.interrupts ?? []).map(({ value }): [string, string] => ["asks", inline(value)]),
+      ]);
+      print(`\n${paint("dim", "values")}\n${clean(JSON.stringify(found.values, null, 2))}`);
+    });
+
+  thread
+    .command("history")
+    .description("the thread's checkpoints, the newest first: one per run, or one per step")
+    .argument("<thread>", "thr_…")
+    .option("--steps", "every step's checkpoint instead of each run's last")
+    .option("--run <id>", "only checkpoints this run made")
+    .option("--limit <n>", "how many", wholeNumber(1, 100), 20)
+    .option("--before <checkpoint>", "only checkpoints older than this one")
+    .addHelpText("after", "\nExamples:\n  $ crewship thread history thr_…\n  $ crewship thread history thr_… --steps --limit 50\n")
+    .action(async (id: string, { steps, run, limit, before }: HistoryOptions, command: Command) => {
+      const { client, json } = openSession(command);
+      const granularity = steps ? "step" : "run";
+      const answer = await client.history(id, { limit, before, run_id: run, granularity });
+      if (json) return printJson(answer);
+      printHistory(answer.checkpoints);
+    });
+
+  thread
+    .command("state")
+    .description("the thread's state, now or at one of its checkpoints")
+    .argument("<thread>", "thr_…")
+    .option("--checkpoint <id>", "as it was at this checkpoint")
+    .addHelpText("after", "\nExamples:\n  $ crewship thread state thr_…\n  $ crewship thread state thr_… --checkpoint 1f0…\n")
+    .action(async (id: string, { checkpoint }: { checkpoint?: string }, command: Command) => {
+      const { client, json } = openSession(command);
+      const state = await client.getState(id, checkpoint);
+      if (json) return printJson(state);
+      printFacts([
+        ["checkpoint", state.checkpoint_id ?? "none yet"],
+        ["made by", state.run_id],
+        ["created", dateTime(state.created_at)],
+        ["next", state.next.join(", ") || "–"],
+        ...state.interrupts.map(({ value }): [string, string] => ["asks", inline(value)]),
+      ]);
+      print(`\n${paint("dim", "values")}\n${clean(JSON.stringify(state.values, null, 2))}`);
+    });
+
+  thread
+    .command("copy")
+    .description("a new thread with the same state and history; the two then go their own ways")
+    .argument("<thread>", "thr_…")
+    .option("--checkpoint <id>", "only up to this checkpoint")
+    .addHelpText("after", "\nExamples:\n  $ crewship thread copy thr_…\n  $ crewship thread copy thr_… --checkpoint 1f0…\n")
+    .action(async (id: string, { checkpoint }: { checkpoint?: string }, command: Command) => {
+      const { client, json } = openSession(command);
+      const copy = await client.copyThread(id, checkpoint === undefined ? {} : { checkpoint_id: checkpoint });
+      if (json) return printJson(copy);
+      print(copy.thread_id);
+    });
+
+  thread
+    .command("delete")
+    .description("delete a thread with its history; a running run is canceled first")
+    .argument("<thread>", "thr_…")
+    .option("-y, --yes", "do not ask")
+    .addHelpText("after", "\nExample:\n  $ crewship thread delete thr_… --yes\n")
+    .action(async (id: string, { yes }: { yes?: boolean }, command: Command) => {
+      const { client, json } = openSession(command);
+      const asks = process.stdin.isTTY && process.stdout.isTTY && !yes && !json;
+      if (asks && !(await confirmed(`Delete thread ${id} and its history? [y/N] `))) {
+        return print("Nothing was deleted.");
+      }
+      await client.deleteThread(id);
+      if (json) return printJson({ deleted: id });
+      print(`${paint("green", "✓")} ${id} is deleted.`);
+    });
+
+  thread
+    .command("chat")
+    .description("talk: in a thread, or in a new one of a deployment")
+    .argument("[id]", "thr_… or dep_…; without it a new thread of the only deployment")
+    .addHelpText("after", "\nExamples:\n  $ crewship thread chat\n  $ crewship thread chat thr_…\n")
+    .action(async (id: string | undefined, _options: unknown, command: Command) => {
+      await chat(openSession(command), id);
+    });
+}
+
+export function printHistory(checkpoints: Checkpoint[]): void {
+  printTable<Checkpoint>(
+    [
+      { title: "checkpoint", cell: ({ checkpoint_id }) => checkpoint_id },
+      { title: "created", cell: ({ created_at }) => dateTime(created_at) },
+      { title: "step", cell: ({ step }) => String(step) },
+      { title: "made by", cell: ({ run_id, source }) => run_id ?? source },
+      { title: "next", cell: ({ next }) => next.join(", ") || "–" },
+      { title: "state", cell: ({ values }) => summary(values) },
+    ],
+    checkpoints,
+    "No checkpoints yet: the first run leaves one.",
+  );
+}
+
+async function confirmed(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const left = new AbortController();
+  lines.once("close", () => left.abort());
+  try {
+    return /^y(es)?$/i.test((await lines.question(question, { signal: left.signal })).trim());
+  } catch {
+    // Ctrl-C or Ctrl-D is a no.
+    print();
+    return false;
+  } finally {
+    lines.close();
+  }
+}

@@ -1,0 +1,314 @@
+/**
+ * Everything under /v1, typed: one method per route, and the event streams. Holds no state but the address and the
+ * key; runs in Node and in browsers.
+ */
+import type { Checkpoint, ThreadState } from "../core/checkpoint.ts";
+import type { Deployment } from "../core/deployment.ts";
+import { isObject, type Json, type JsonObject } from "../core/json.ts";
+import type { RunStatus, ThreadStatus } from "../core/moves.ts";
+import type { AcceptedRun, Environment, Run, RunRequest } from "../core/run.ts";
+import type { Thread, Ttl } from "../core/thread.ts";
+import { ApiError, ConnectionError, readApiError } from "./errors.ts";
+import { type ReadOptions, readEvents, type StreamEvent } from "./events.ts";
+
+export type ClientOptions = {
+  url: string;
+  /** None: the requests carry no key, for a browser that has a session. */
+  apiKey?: string | null | undefined;
+  fetch?: typeof fetch | undefined;
+};
+
+export type CallOptions = {
+  signal?: AbortSignal | undefined;
+  /** A repeat with the same key within 24 h gets the first answer; for requests that create. */
+  idempotencyKey?: string | undefined;
+};
+
+export type NewThread = {
+  deployment_id: string;
+  thread_id?: string;
+  if_exists?: "raise" | "do_nothing";
+  metadata?: JsonObject;
+  values?: JsonObject;
+  ttl?: Ttl;
+};
+export type ThreadFilter = {
+  deployment_id: string;
+  status?: ThreadStatus | undefined;
+  metadata?: JsonObject | undefined;
+  limit?: number | undefined;
+  offset?: number | undefined;
+  cursor?: string | undefined;
+};
+export type ThreadSearch = {
+  deployment_id?: string;
+  status?: ThreadStatus;
+  metadata?: JsonObject;
+  values?: JsonObject;
+  ids?: string[];
+  limit?: number;
+  cursor?: string;
+};
+export type Prune = {
+  ids: string[];
+  strategy?: "delete" | "keep_latest";
+  keep_last?: number;
+  older_than_s?: number;
+};
+export type HistoryFilter = {
+  limit?: number | undefined;
+  before?: string | undefined;
+  run_id?: string | undefined;
+  granularity?: "run" | "step" | undefined;
+};
+export type StateUpdate = { values: JsonObject; as_node?: string; checkpoint_id?: string };
+export type StatelessRun = { deployment_id: string; input?: Json; environment?: Environment };
+export type RunFilter = {
+  deployment_id?: string | undefined;
+  thread_id?: string | undefined;
+  status?: RunStatus | undefined;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+};
+/** An operation of RFC 6902. */
+export type PatchOperation = { op: string; path: string; from?: string; value?: Json };
+export type Page<Key extends string, T> = Record<Key, T[]> & { next_cursor?: string | null };
+
+export type ApiKey = {
+  key_id: string;
+  name: string;
+  role: "read" | "run" | "admin";
+  /** null: all deployments. */
+  deployment_ids: string[] | null;
+  created_at: string;
+};
+/** `key` is shown once, in the answer that makes it. */
+export type NewApiKey = ApiKey & { key: string };
+
+type Query = Record<string, string | number | JsonObject | undefined>;
+type Method = "GET" | "POST" | "PATCH" | "DELETE";
+type Call = CallOptions & { query?: Query; body?: unknown; headers?: Record<string, string> };
+
+export class CrewshipClient {
+  readonly url: string;
+  readonly #apiKey: string | null;
+  readonly #fetch: typeof fetch;
+
+  constructor({ url, apiKey, fetch: ownFetch }: ClientOptions) {
+    this.url = url.replace(/\/+$/, "");
+    this.#apiKey = apiKey ?? null;
+    this.#fetch = ownFetch ?? globalThis.fetch.bind(globalThis);
+  }
+
+  // Threads
+
+  createThread(thread: NewThread, options?: CallOptions): Promise<Thread> {
+    return this.#json("POST", "/v1/threads", { ...options, body: thread });
+  }
+  listThreads(filter: ThreadFilter, options?: CallOptions): Promise<Page<"threads", Thread>> {
+    return this.#json("GET", "/v1/threads", { ...options, query: filter });
+  }
+  searchThreads(search: ThreadSearch, options?: CallOptions): Promise<Page<"threads", Thread>> {
+    return this.#json("POST", "/v1/threads/search", { ...options, body: search });
+  }
+  countThreads(search: ThreadSearch, options?: CallOptions): Promise<{ count: number }> {
+    return this.#json("POST", "/v1/threads/count", { ...options, body: search });
+  }
+  pruneThreads(prune: Prune, options?: CallOptions): Promise<{ pruned: number }> {
+    return this.#json("POST", "/v1/threads/prune", { ...options, body: prune });
+  }
+  getThread(id: string, options?: CallOptions): Promise<Thread> {
+    return this.#json("GET", threadPath(id), options);
+  }
+  /** Metadata is merged; null removes a key. */
+  patchThread(
+    id: string,
+    patch: { metadata?: JsonObject; ttl?: Ttl | null },
+    options?: CallOptions,
+  ): Promise<Thread> {
+    return this.#json("PATCH", threadPath(id), { ...options, body: patch });
+  }
+  /** A run that is under way is canceled first. */
+  async deleteThread(id: string, options?: CallOptions): Promise<void> {
+    await this.#send("DELETE", threadPath(id), options);
+  }
+  copyThread(
+    id: string,
+    from: { checkpoint_id?: string; metadata?: JsonObject } = {},
+    options?: CallOptions,
+  ): Promise<Thread> {
+    return this.#json("POST", threadPath(id, "copy"), { ...options, body: from });
+  }
+  history(
+    id: string,
+    filter: HistoryFilter = {},
+    options?: CallOptions,
+  ): Promise<{ checkpoints: Checkpoint[] }> {
+    return this.#json("GET", threadPath(id, "history"), { ...options, query: filter });
+  }
+  getState(id: string, checkpoint_id?: string, options?: CallOptions): Promise<ThreadState> {
+    return this.#json("GET", threadPath(id, "state"), { ...options, query: { checkpoint_id } });
+  }
+  updateState(id: string, update: StateUpdate, options?: CallOptions): Promise<Checkpoint> {
+    return this.#json("POST", threadPath(id, "state"), { ...options, body: update });
+  }
+  diff(
+    id: string,
+    between: { from: string; to?: string },
+    options?: CallOptions,
+  ): Promise<{ patch: PatchOperation[] }> {
+    return this.#json("GET", threadPath(id, "diff"), { ...options, query: between });
+  }
+  /** One stream across the thread's runs, without an end of its own: leave it, or abort. */
+  threadEvents(id: string, options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
+    return this.#events(threadPath(id, "events"), options, false);
+  }
+
+  // Runs
+
+  createRun(thread_id: string, request: RunRequest, options?: CallOptions): Promise<AcceptedRun> {
+    return this.#json("POST", threadPath(thread_id, "runs"), { ...options, body: request });
+  }
+  createStatelessRun(request: StatelessRun, options?: CallOptions): Promise<AcceptedRun> {
+    return this.#json("POST", "/v1/runs", { ...options, body: request });
+  }
+  /** Answers when the run is over, or with the unfinished run once the server has held the request long enough. */
+  waitForRun(thread_id: string, request: RunRequest, options?: CallOptions): Promise<Run> {
+    return this.#json("POST", threadPath(thread_id, "runs", "wait"), { ...options, body: request });
+  }
+  /**
+   * Starts a run and reads its events to the last. Only the first request starts anything: once the server has named
+   * the run, a broken connection is taken up again by reading that run's events.
+   */
+  streamRun(
+    thread_id: string,
+    request: RunRequest,
+    options: CallOptions & ReadOptions = {},
+  ): AsyncGenerator<StreamEvent, void, undefined> {
+    const path = threadPath(thread_id, "runs", "stream");
+    let run: string | undefined;
+    const connect = async (after: string | undefined, signal: AbortSignal) => {
+      if (run !== undefined) return this.#connect(runPath(run, "events"), after, signal);
+      const { idempotencyKey } = options;
+      const headers = { Accept: "text/event-stream" };
+      const response = await this.#request("POST", path, { body: request, headers, idempotencyKey, signal });
+      if (!response.ok) return response;
+      run = runNamedBy(response);
+      if (run !== undefined) return response;
+      await response.body?.cancel();
+      throw new ApiError(
+        response.status,
+        "internal",
+        "The server did not name the run it started: no Location.",
+      );
+    };
+    return readEvents(this.url + path, connect, { ...options, untilLastEvent: true });
+  }
+  listRuns(filter: RunFilter = {}, options?: CallOptions): Promise<Page<"runs", Run>> {
+    return this.#json("GET", "/v1/runs", { ...options, query: filter });
+  }
+  listThreadRuns(
+    thread_id: string,
+    filter: Omit<RunFilter, "thread_id" | "deployment_id"> = {},
+    options?: CallOptions,
+  ): Promise<Page<"runs", Run>> {
+    return this.#json("GET", threadPath(thread_id, "runs"), { ...options, query: filter });
+  }
+  getRun(id: string, options?: CallOptions): Promise<Run> {
+    return this.#json("GET", runPath(id), options);
+  }
+  cancelRun(id: string, options?: CallOptions): Promise<{ success: boolean; status: string }> {
+    return this.#json("POST", runPath(id, "cancel"), { ...options, body: {} });
+  }
+  /** The run's events, from the first one or after `options.after`, to its last event. */
+  runEvents(id: string, options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
+    return this.#events(runPath(id, "events"), options, true);
+  }
+
+  // Deployments and keys
+
+  listDeployments(options?: CallOptions): Promise<{ deployments: Deployment[] }> {
+    return this.#json("GET", "/v1/deployments", options);
+  }
+  getDeployment(id: string, options?: CallOptions): Promise<Deployment> {
+    return this.#json("GET", `/v1/deployments/${encodeURIComponent(id)}`, options);
+  }
+  listKeys(options?: CallOptions): Promise<{ keys: ApiKey[] }> {
+    return this.#json("GET", "/v1/keys", options);
+  }
+  createKey(
+    key: { name: string; role?: ApiKey["role"]; deployment_ids?: string[] },
+    options?: CallOptions,
+  ): Promise<NewApiKey> {
+    return this.#json("POST", "/v1/keys", { ...options, body: key });
+  }
+  async deleteKey(key_id: string, options?: CallOptions): Promise<void> {
+    await this.#send("DELETE", `/v1/keys/${encodeURIComponent(key_id)}`, options);
+  }
+
+  // How requests are made
+
+  #events(path: string, options: ReadOptions, untilLastEvent: boolean) {
+    const connect = (after: string | undefined, signal: AbortSignal) => this.#connect(path, after, signal);
+    return readEvents(this.url + path, connect, { ...options, untilLastEvent });
+  }
+
+  #connect(path: string, after: string | undefined, signal: AbortSignal): Promise<Response> {
+    const headers: Record<string, string> = { Accept: "text/event-stream" };
+    if (after !== undefined) headers["Last-Event-ID"] = after;
+    return this.#request("GET", path, { headers, signal });
+  }
+
+  async #json<T>(method: Method, path: string, call?: Call): Promise<T> {
+    const response = await this.#send(method, path, call);
+    // The server's answers are checked against the schemas these types are inferred from, by its serializer.
+    return (await response.json()) as T;
+  }
+
+  async #send(method: Method, path: string, call?: Call): Promise<Response> {
+    const response = await this.#request(method, path, call);
+    if (!response.ok) throw await readApiError(response);
+    return response;
+  }
+
+  /** Rejects with a ConnectionError when nobody answers, or with the signal's reason. */
+  async #request(method: Method, path: string, call: Call = {}): Promise<Response> {
+    const headers: Record<string, string> = { Accept: "application/json", ...call.headers };
+    if (this.#apiKey !== null) headers.Authorization = `Bearer ${this.#apiKey}`;
+    if (call.idempotencyKey !== undefined) headers["Idempotency-Key"] = call.idempotencyKey;
+    const request: RequestInit = { method, headers };
+    if (call.body !== undefined) {
+      headers["Content-Type"] = "application/json";
+      request.body = JSON.stringify(call.body);
+    }
+    if (call.signal) request.signal = call.signal;
+    try {
+      return await this.#fetch(this.url + path + queryText(call.query), request);
+    } catch (error) {
+      if (call.signal?.aborted) throw call.signal.reason;
+      throw new ConnectionError(this.url, `Nobody answers at ${this.url}.`, { cause: error });
+    }
+  }
+}
+
+function threadPath(id: string, ...rest: string[]): string {
+  return ["/v1/threads", encodeURIComponent(id), ...rest].join("/");
+}
+
+function runPath(id: string, ...rest: string[]): string {
+  return ["/v1/runs", encodeURIComponent(id), ...rest].join("/");
+}
+
+/** The run a stream belongs to: `/v1/runs/{id}` in Location or Content-Location. */
+function runNamedBy(response: Response): string | undefined {
+  const location = response.headers.get("Location") ?? response.headers.get("Content-Location");
+  const id = location?.match(/\/v1\/runs\/([^/?#]+)/)?.[1];
+  return id === undefined ? undefined : decodeURIComponent(id);
+}
+
+function queryText(query: Query = {}): string {
+  const pairs = Object.entries(query).flatMap(([name, value]): [string, string][] =>
+    value === undefined ? [] : [[name, isObject(value) ? JSON.stringify(value) : String(value)]],
+  );
+  return pairs.length === 0 ? "" : `?${new URLSearchParams(pairs)}`;
+}

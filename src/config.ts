@@ -1,0 +1,131 @@
+/**
+ * Settings of the server: a flag wins over the environment, that over `crewship.config.toml`, that over the default.
+ * This is the only reader of process.env.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { homedir, hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { parse } from "smol-toml";
+import type { Durability } from "./store/sqlite.ts";
+
+/** A setting that cannot be used: the CLI prints the message and exits 2. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+}
+
+export type Config = Readonly<{
+  host: string;
+  port: number;
+  /** Absolute folder of everything the embedded store keeps. */
+  data: string;
+  /** Runs at once on this node. */
+  concurrency: number;
+  cors: readonly string[];
+  durability: Durability;
+  logLevel: LogLevel;
+  /** A key that is always accepted with every right; null: none. */
+  apiKey: string | null;
+  /** Names the machine a dev version's folder is on. */
+  machine: string;
+  /** The environment the server was started with, for what agent processes may see of it. */
+  environment: Readonly<Record<string, string | undefined>>;
+}>;
+
+export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** Flags as commander gives them: text, or undefined when not said. */
+export type Flags = {
+  host?: string;
+  port?: string;
+  data?: string;
+  concurrency?: string;
+  cors?: string;
+  durability?: string;
+  logLevel?: string;
+};
+
+const names = {
+  host: ["CREWSHIP_HOST", "127.0.0.1"],
+  port: ["CREWSHIP_PORT", "8700"],
+  data: ["CREWSHIP_DATA", ".crewship/data"],
+  concurrency: ["CREWSHIP_CONCURRENCY", "100"],
+  cors: ["CREWSHIP_CORS_ORIGINS", ""],
+  durability: ["CREWSHIP_DURABILITY", "full"],
+  logLevel: ["CREWSHIP_LOG_LEVEL", "info"],
+} as const satisfies Record<keyof Flags, readonly [string, string]>;
+
+export function readConfig(
+  flags: Flags,
+  environment: Record<string, string | undefined> = process.env,
+): Config {
+  const file = readFile(resolve("crewship.config.toml"));
+  const setting = (name: keyof typeof names): string =>
+    flags[name] ??
+    environment[names[name][0]] ??
+    file[names[name][0].replace("CREWSHIP_", "").toLowerCase()] ??
+    names[name][1];
+  return Object.freeze({
+    host: setting("host"),
+    port: integer("--port", setting("port"), 0, 65_535),
+    data: resolve(setting("data")),
+    concurrency: integer("--concurrency", setting("concurrency"), 1, 10_000),
+    cors: setting("cors")
+      .split(",")
+      .map((origin) => origin.trim())
+      .filter(Boolean),
+    durability: choice("--durability", setting("durability"), ["full", "normal"] as const),
+    logLevel: choice("--log-level", setting("logLevel"), logLevels),
+    apiKey: environment.CREWSHIP_API_KEY || null,
+    machine: hostname(),
+    environment,
+  });
+}
+
+function readFile(path: string): Record<string, string> {
+  if (!existsSync(path)) return {};
+  const known = new Set(Object.values(names).map(([name]) => name.replace("CREWSHIP_", "").toLowerCase()));
+  const entries = Object.entries(parse(readFileSync(path, "utf8")));
+  for (const [key] of entries) {
+    if (!known.has(key))
+      throw new ConfigError(`${path}: unknown setting ${key}. Known: ${[...known].join(", ")}.`);
+  }
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key, Array.isArray(value) ? value.join(",") : String(value)]),
+  );
+}
+
+function integer(name: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new ConfigError(`${name} takes a whole number from ${least} to ${most}, not "${text}".`);
+  }
+  return value;
+}
+
+function choice<T extends string>(name: string, text: string, options: readonly T[]): T {
+  const found = options.find((option) => option === text);
+  if (!found) throw new ConfigError(`${name} takes ${options.join(" or ")}, not "${text}".`);
+  return found;
+}
+
+/** What a server on this machine wrote down for the CLI: its address and a key. */
+export type LocalServer = { url: string; api_key: string };
+
+/** `~/.config/crewship` (or below XDG_CONFIG_HOME). */
+export function localConfigFolder(environment: Record<string, string | undefined> = process.env): string {
+  return join(environment.XDG_CONFIG_HOME || join(homedir(), ".config"), "crewship");
+}
+
+/** Where the CLI finds a server: flags, else the environment, else what a server on this machine wrote down. */
+export function readClientConfig(
+  flags: { url?: string | undefined; apiKey?: string | undefined },
+  environment: Record<string, string | undefined> = process.env,
+): { url: string; apiKey: string | null } {
+  const path = join(localConfigFolder(environment), "server.json");
+  const local = existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as LocalServer) : undefined;
+  const url = flags.url ?? environment.CREWSHIP_URL ?? local?.url ?? "http://127.0.0.1:8700";
+  // The written key belongs to that server alone: it is never sent to another address.
+  const written = local && local.url === url ? local.api_key : null;
+  return { url: url.replace(/\/+$/, ""), apiKey: flags.apiKey ?? environment.CREWSHIP_API_KEY ?? written };
+}

@@ -1,0 +1,12 @@
+/** An event: something that happened in a run, numbered from 1 within it. */
+import { type Static, Type } from "typebox";
+import { JsonValue } from "./schema.ts";
+
+export const Event = Type.Object(
+  { type: Type.String({ examples: ["run.started", "message.delta", "run.completed"] }), data: JsonValue },
+  { title: "Event" },
+);
+export type Event = Static<typeof Event>;
+
+/** An event with its place: `run_number` is the order in which the thread's runs began, `seq` its number in the run. */
+export type NumberedEvent = Event & { run_number: number; seq: number };

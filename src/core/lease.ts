@@ -1,0 +1,17 @@
+/**
+ * A lease: the right of one node to execute one run for a bounded time. Its attempt number is the fence: every write
+ * made for an agent names node and attempt, and is refused when the lease says otherwise.
+ */
+export type Lease = {
+  log_id: number;
+  run_id: string;
+  node_id: string;
+  attempt: number;
+};
+
+/** How long a lease lasts without being renewed, on the database's clock. */
+export const LEASE_S = 6;
+/** How often a node renews the leases it holds. */
+export const RENEW_MS = 2_000;
+/** Attempts in a row without a new checkpoint after which a run is given up as `worker_lost`. */
+export const MAX_ATTEMPTS_WITHOUT_PROGRESS = 3;

@@ -1,0 +1,92 @@
+/**
+ * The catalogue of errors. Every error a person can meet has one code here; the code fixes the HTTP status and the
+ * sentence. Only http/ turns a Problem into a response, only cli/ into an exit code.
+ */
+type Details = Record<string, unknown>;
+
+const catalogue = {
+  bad_request: [400, (d: Details) => String(d.message ?? "The request is not valid.")],
+  values_not_object: [400, () => 'values must be a JSON object, such as {"topic": "tea"}.'],
+  too_deep: [400, (d: Details) => `The body nests deeper than ${d.limit} levels. Send a flatter document.`],
+  needs_command: [400, () => "This thread has no state yet: send input instead of a command."],
+  command_unsupported: [400, (d: Details) => `A ${d.framework} agent takes input only; leave command out.`],
+  node_unknown: [400, (d: Details) => `${d.message ?? "The graph has no such node."}`],
+  search_too_wide: [
+    400,
+    (d: Details) =>
+      `More than ${d.limit} threads match the indexed part of this search. Add a scalar metadata filter to narrow it.`,
+  ],
+  unauthorized: [
+    401,
+    () => "Send a valid API key as `Authorization: Bearer <key>`. `crewship keys create` makes one.",
+  ],
+  forbidden: [
+    403,
+    (d: Details) => String(d.message ?? "This key may not do that. Use a key with the needed role."),
+  ],
+  not_found: [
+    404,
+    (d: Details) => `There is no ${d.what ?? "such resource"}${d.id ? ` ${d.id}` : ""}. Check the id.`,
+  ],
+  method_not_allowed: [
+    404,
+    (d: Details) => `There is no route ${d.method} ${d.path}. /docs lists the routes.`,
+  ],
+  thread_busy: [
+    409,
+    (d: Details) =>
+      `Thread ${d.thread_id} is busy with run ${d.run_id}. Wait for it, cancel it, or choose a multitask_strategy.`,
+  ],
+  thread_exists: [
+    409,
+    (d: Details) => `Thread ${d.thread_id} exists already. Send if_exists: "do_nothing" to get it.`,
+  ],
+  thread_changed: [
+    409,
+    (d: Details) =>
+      `Thread ${d.thread_id} has moved on since this update was computed. Read its state and try again.`,
+  ],
+  no_version: [409, (d: Details) => `No running version found for ${d.environment} environment`],
+  wrong_deployment: [409, (d: Details) => `Thread ${d.thread_id} belongs to deployment ${d.deployment_id}.`],
+  idempotency_mismatch: [
+    409,
+    () => "This Idempotency-Key was used with another body. Use a new key for a new request.",
+  ],
+  too_large: [
+    413,
+    (d: Details) => `The body is larger than ${d.limit_mb ?? 10} MB. Send less, or a reference to it.`,
+  ],
+  unsupported_media_type: [400, () => "Send JSON with `Content-Type: application/json`."],
+  rate_limited: [429, () => "Too many requests. Try again after the time in Retry-After."],
+  internal: [500, () => "Something went wrong inside the server. Its log has the details."],
+  agent_unavailable: [
+    503,
+    (d: Details) => `The agent could not be loaded: ${d.message ?? "see the server's log"}`,
+  ],
+  unavailable: [
+    503,
+    (d: Details) => String(d.message ?? "The server cannot do this right now. Try again shortly."),
+  ],
+} as const satisfies Record<string, readonly [number, (details: Details) => string]>;
+
+export type ProblemCode = keyof typeof catalogue;
+
+/** An error with a code from the catalogue. `details` go to the client as they are: never put a secret in them. */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly details: Details | undefined;
+
+  constructor(code: ProblemCode, details?: Details, options?: ErrorOptions) {
+    super(catalogue[code][1](details ?? {}), options);
+    this.name = "Problem";
+    this.code = code;
+    this.details = details;
+  }
+
+  /** The HTTP status of this code. */
+  get status(): number {
+    return catalogue[this.code][0];
+  }
+}
+
+export const problemCodes = Object.keys(catalogue) as ProblemCode[];

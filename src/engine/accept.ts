@@ -1,0 +1,116 @@
+/** Accepts runs: decides by the thread's one row who may run, and claims the run in the same commit when it can. */
+import { randomBytes } from "node:crypto";
+import { escape } from "../core/encoding.ts";
+import { runId } from "../core/ids.ts";
+import type { Json } from "../core/json.ts";
+import { Problem } from "../core/problem.ts";
+import type { AcceptedRun, RunRequest } from "../core/run.ts";
+import type { Transaction } from "../store/database.ts";
+import { activeVersion } from "../store/deployments.ts";
+import type { Attempt } from "../store/idempotency.ts";
+import { createRun, liveRun } from "../store/runs.ts";
+import { findThread, occupyThread, type ThreadRow } from "../store/threads.ts";
+import { begin, type Execution } from "./begin.ts";
+import { findCheckpointOf } from "./find_checkpoint.ts";
+import { type Node, newLog, PENDING_TOPIC } from "./node.ts";
+import { once } from "./once.ts";
+import type { Worker } from "./worker.ts";
+
+export type RunOrder = {
+  /** null: a stateless run. */
+  thread: ThreadRow | null;
+  deployment_id: string;
+  request: RunRequest;
+  attempt: Attempt | undefined;
+};
+
+/**
+ * Stores the run, and claims it for this node when it has a free place. Resolves once that is durable. Throws
+ * thread_busy, no_version or not_found, having changed nothing.
+ */
+export async function accept(node: Node, worker: Worker, order: RunOrder): Promise<AcceptedRun> {
+  const place = worker.reserve();
+  let execution: Execution | undefined;
+  try {
+    return await node.database.transaction(async (tx) => {
+      execution = undefined;
+      const answer = await once(tx, order.attempt, async () => {
+        const run = await store(tx, node, order);
+        if (place && run.machine === node.machine && !worker.isSettling(run.log_id)) {
+          execution = await begin(tx, node, run);
+        }
+        if (!execution) tx.hint(PENDING_TOPIC);
+        const accepted: AcceptedRun = {
+          run_id: run.run_id,
+          ...(order.thread ? { thread_id: order.thread.thread_id } : {}),
+          version_id: run.version_id,
+          version_number: run.version_number,
+          status: execution ? "running" : "pending",
+        };
+        return accepted as unknown as Json;
+      });
+      return answer as unknown as AcceptedRun;
+    });
+  } finally {
+    if (execution) worker.start(execution);
+    else if (place) worker.release();
+  }
+}
+
+type StoredRun = {
+  log_id: number;
+  run_id: string;
+  version_id: string;
+  version_number: number;
+  machine: string;
+};
+
+async function store(tx: Transaction, node: Node, order: RunOrder): Promise<StoredRun> {
+  const environment = order.request.environment ?? "production";
+  const version = await activeVersion(tx, order.deployment_id, environment);
+  if (version?.status !== "ready") throw new Problem("no_version", { environment });
+  const log_id = order.thread ? await occupy(tx, order.thread) : await newLog(tx);
+  if (order.request.checkpoint_id !== undefined) {
+    await findCheckpointOf(tx, log_id, order.request.checkpoint_id);
+  }
+  const run_id = runId(Date.now(), log_id, randomBytes(8));
+  await createRun(tx, {
+    log_id,
+    run_id,
+    thread_id: order.thread?.thread_id ?? null,
+    deployment_id: order.deployment_id,
+    version_id: version.version_id,
+    environment,
+    request: escaped(order.request),
+  });
+  node.logger.debug({ run_id, log_id }, "accepted a run");
+  return {
+    log_id,
+    run_id,
+    version_id: version.version_id,
+    version_number: version.number,
+    machine: version.machine,
+  };
+}
+
+async function occupy(tx: Transaction, thread: ThreadRow): Promise<number> {
+  if (await occupyThread(tx, thread.log_id)) return thread.log_id;
+  const current = await findThread(tx, thread.thread_id);
+  if (current?.log_id !== thread.log_id)
+    throw new Problem("not_found", { what: "thread", id: thread.thread_id });
+  const live = await liveRun(tx, thread.log_id);
+  throw new Problem("thread_busy", { thread_id: thread.thread_id, run_id: live?.run_id ?? null });
+}
+
+/** What a client sends is data, whatever tags it contains. */
+function escaped(request: RunRequest): RunRequest {
+  const { input, command, config } = request;
+  return {
+    ...request,
+    ...(input === undefined ? {} : { input: escape(input) }),
+    ...(command === undefined
+      ? {}
+      : { command: escape(command as Json) as NonNullable<RunRequest["command"]> }),
+    ...(config === undefined ? {} : { config: escape(config) as NonNullable<RunRequest["config"]> }),
+  };
+}

@@ -1,0 +1,45 @@
+/** Cancels runs: the move first, so the thread is free at once; then the agent process is told. */
+import { isOver, type RunStatus } from "../core/moves.ts";
+import { Problem } from "../core/problem.ts";
+import { positionsOfRun } from "../store/checkpoints.ts";
+import type { Transaction } from "../store/database.ts";
+import { clearHiddenLog, dropPositions } from "../store/logs.ts";
+import { advance, findRun, type RunRow } from "../store/runs.ts";
+import { logTopic, type Node } from "./node.ts";
+import type { Worker } from "./worker.ts";
+
+/** `cancel` keeps the checkpoints the run has committed, `rollback` drops them. Throws for a run that is over. */
+export async function cancel(
+  node: Node,
+  worker: Worker,
+  run: Pick<RunRow, "log_id" | "run_id">,
+  action: "cancel" | "rollback",
+): Promise<void> {
+  await node.database.transaction(async (tx) => {
+    if (await cancelIn(tx, run, action)) return;
+    const status: RunStatus | undefined = (await findRun(tx, run.run_id))?.status;
+    if (status === undefined || !isOver(status))
+      throw new Problem("not_found", { what: "run", id: run.run_id });
+    throw new Problem("bad_request", { message: `Cannot cancel run with status: ${status}` });
+  });
+  worker.stop(run.run_id);
+}
+
+/** The cancel as part of a larger transaction; false when the run is over already. */
+export async function cancelIn(
+  tx: Transaction,
+  run: { log_id: number; run_id: string },
+  action: "cancel" | "rollback",
+): Promise<boolean> {
+  const moved = await advance(tx, "cancel", run, {
+    ending: { data: ({ completed_at }) => ({ canceled_at: completed_at }) },
+  });
+  if (!moved) return false;
+  if (action === "rollback") {
+    const range = await positionsOfRun(tx, run.log_id, run.run_id);
+    if (range) await dropPositions(tx, run.log_id, [range]);
+  }
+  if (moved.thread_id === null) await clearHiddenLog(tx, run.log_id);
+  tx.hint(logTopic(run.log_id));
+  return true;
+}

@@ -1,0 +1,106 @@
+/** Turns what an agent process said into stored facts. Every call is inside one transaction, under the lease. */
+import type { Event } from "../core/event.ts";
+import type { Json } from "../core/json.ts";
+import type { RunError } from "../core/run.ts";
+import type { RunnerMessageOf } from "../runner/protocol.ts";
+import { putCheckpoint, putWrites } from "../store/checkpoints.ts";
+import type { Transaction } from "../store/database.ts";
+import { appendEvents, LeaseLost } from "../store/events.ts";
+import { appendItems } from "../store/items.ts";
+import { clearHiddenLog, type View } from "../store/logs.ts";
+import { advance, type Ending, type MovedRun, noteProgress } from "../store/runs.ts";
+import { openQuestions } from "../store/states.ts";
+import type { Execution } from "./begin.ts";
+import { logTopic } from "./node.ts";
+
+export type Fact = RunnerMessageOf<"event" | "checkpoint" | "writes">;
+
+/** Lifecycle events are the engine's own: an agent that sends one would forge history. */
+const isReserved = (type: string) => type.startsWith("run.") || type === "state.updated";
+
+/** Stores events, checkpoints and pending writes in the order they were said. Throws LeaseLost. */
+export async function storeFacts(
+  tx: Transaction,
+  execution: Execution,
+  view: View,
+  facts: Fact[],
+): Promise<void> {
+  const { lease, run_number } = execution;
+  await appendEvents(tx, lease, run_number, facts.flatMap(eventsOf));
+  for (const fact of facts) {
+    if (fact.type === "event") continue;
+    if (fact.items) await appendItems(tx, lease.log_id, fact.items.first, fact.items.bodies);
+    if (fact.type === "writes") await putWrites(tx, lease.log_id, { ...fact, run_id: lease.run_id });
+    else await putCheckpoint(tx, view, { ...fact, run_id: lease.run_id });
+  }
+  if (facts.some((fact) => fact.type === "checkpoint")) await noteProgress(tx, lease.log_id, lease.run_id);
+  tx.hint(logTopic(lease.log_id));
+}
+
+function eventsOf(fact: Fact): Event[] {
+  if (fact.type === "event") return fact.events.filter((event) => !isReserved(event.type));
+  if (fact.type === "writes" || fact.namespace !== "") return [];
+  const visible = fact.shown?.keys;
+  const keys = Object.keys(fact.channels).filter((key) => visible?.includes(key) ?? true);
+  return [{ type: "state.updated", data: { checkpoint_id: fact.checkpoint_id, keys } }];
+}
+
+/** Ends the run as the agent said. Throws LeaseLost when the run is no longer ours to end. */
+export async function storeDone(
+  tx: Transaction,
+  execution: Execution,
+  done: RunnerMessageOf<"done">,
+): Promise<void> {
+  const { lease, run } = execution;
+  if (done.items) {
+    await appendEvents(tx, lease, execution.run_number, []);
+    await appendItems(tx, lease.log_id, done.items.first, done.items.bodies);
+  }
+  const output = done.output ?? null;
+  if (done.outcome === "succeeded") {
+    const ending = {
+      output,
+      data: (moved: MovedRun) => ({ duration_ms: durationMs(moved), result: output }),
+    };
+    return end(tx, execution, "succeed", ending);
+  }
+  if (done.outcome === "interrupted" && run.thread_id !== null) {
+    const interrupts = await openQuestions(tx, lease.log_id);
+    return end(tx, execution, "interrupt", { output, data: () => ({ interrupts }) });
+  }
+  const error: RunError =
+    done.outcome === "failed"
+      ? { code: "agent_error", ...(done.error ?? { message: "The agent failed without saying why." }) }
+      : done.outcome === "interrupted"
+        ? {
+            code: "needs_thread",
+            message:
+              "The agent asked a question, and a run without a thread cannot be answered. Start it in a thread.",
+          }
+        : { code: "agent_error", message: "The agent stopped by itself before it was done." };
+  return end(tx, execution, "fail", failure(error));
+}
+
+/** How a run fails: its row keeps the error, its last event tells it. */
+export function failure(error: RunError): Ending {
+  const { code, message, traceback } = error;
+  return { error, data: () => ({ error: message, code, ...(traceback === undefined ? {} : { traceback }) }) };
+}
+
+/** Makes the run's last move under its lease, and sweeps the hidden log of a run that had no thread. */
+export async function end(
+  tx: Transaction,
+  execution: Execution,
+  move: "succeed" | "fail" | "interrupt",
+  ending: Ending,
+): Promise<void> {
+  const { lease } = execution;
+  const moved = await advance(tx, move, lease, { lease, ending });
+  if (!moved) throw new LeaseLost(lease);
+  if (moved.thread_id === null) await clearHiddenLog(tx, lease.log_id);
+  tx.hint(logTopic(lease.log_id));
+}
+
+function durationMs(run: MovedRun): Json {
+  return Date.parse(run.completed_at ?? "") - Date.parse(run.started_at ?? "");
+}

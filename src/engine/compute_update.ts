@@ -1,0 +1,89 @@
+/**
+ * Has an agent process compute a person's update: the graph's own reducers decide. What it would store is collected,
+ * not stored.
+ */
+import { randomBytes } from "node:crypto";
+import { escape } from "../core/encoding.ts";
+import { prefixedId } from "../core/ids.ts";
+import type { Json, JsonObject } from "../core/json.ts";
+import { Problem } from "../core/problem.ts";
+import { LoadError } from "../runner/errors.ts";
+import type { RunnerMessageOf, RunStart } from "../runner/protocol.ts";
+import type { CheckpointRow } from "../store/checkpoints.ts";
+import type { VersionRow } from "../store/deployments.ts";
+import { readLog, type View } from "../store/logs.ts";
+import type { ThreadRow } from "../store/threads.ts";
+import { agentVersion } from "./agent_version.ts";
+import { answerRead } from "./answer_read.ts";
+import type { Node } from "./node.ts";
+
+/** How long an agent may take to compute an update. */
+const UPDATE_TIMEOUT_MS = 60_000;
+
+export type StateOrder = { values: JsonObject | null; as_node?: string; checkpoint_id?: string };
+export type Said = RunnerMessageOf<"checkpoint" | "writes">;
+export type Update = {
+  thread: ThreadRow;
+  version: VersionRow;
+  view: View;
+  head: CheckpointRow | undefined;
+  order: StateOrder;
+};
+
+export async function computeUpdate(node: Node, update: Update): Promise<Said[]> {
+  const { thread, version, view, order } = update;
+  const signal = AbortSignal.timeout(UPDATE_TIMEOUT_MS);
+  const request = {
+    version: agentVersion(version),
+    environment: "production",
+    env: node.agentVariables(version),
+    log_id: thread.log_id,
+    signal,
+  };
+  const slot = await node.supervisor.acquire(request).catch((error: unknown) => {
+    throw error instanceof LoadError ? new Problem("agent_unavailable", { message: error.message }) : error;
+  });
+  try {
+    const values = order.values === null ? null : escape(order.values);
+    const run = slot.update(await updateStart(node, update), values, order.as_node ?? null, signal);
+    const said: Said[] = [];
+    for await (const message of run) {
+      if (message.type === "read") await answerRead(node.database, view, run, message);
+      else if (message.type === "checkpoint" || message.type === "writes") {
+        said.push(message);
+        run.ack(message.n);
+      } else if (message.type === "done" && message.outcome !== "succeeded") {
+        throw new Problem("node_unknown", {
+          message: message.error?.message ?? "The graph refused the update.",
+        });
+      }
+    }
+    return said;
+  } finally {
+    slot.release();
+  }
+}
+
+async function updateStart(node: Node, { thread, version, head, order }: Update): Promise<RunStart> {
+  const { next_item } = await readLog(node.database, thread.log_id);
+  const initial = head ? null : thread.initial_values;
+  return {
+    run_id: prefixedId("upd", randomBytes(12)),
+    thread_id: thread.thread_id,
+    log_id: thread.log_id,
+    next_item,
+    head: head ? { checkpoint_id: head.checkpoint_id, position: head.position } : null,
+    checkpoint_id: order.checkpoint_id ?? null,
+    attempt: 1,
+    initial_values: initial === null ? null : (JSON.parse(initial) as Json),
+    input: null,
+    command: null,
+    config: null,
+    metadata: {},
+    interrupt_before: null,
+    interrupt_after: null,
+    stream_tokens: false,
+    deployment_id: version.deployment_id,
+    version_id: version.version_id,
+  };
+}

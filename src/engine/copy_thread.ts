@@ -1,0 +1,77 @@
+/** Copies threads: a second name for a position in the log, so it costs the same whatever the thread's length. */
+import { randomBytes } from "node:crypto";
+import { logId, prefixedId } from "../core/ids.ts";
+import type { Json, JsonObject } from "../core/json.ts";
+import type { Thread } from "../core/thread.ts";
+import { type CheckpointRow, checkpointsBetween, lastWriteOf } from "../store/checkpoints.ts";
+import type { Transaction } from "../store/database.ts";
+import type { Attempt } from "../store/idempotency.ts";
+import { branchLog, branchPoint, dropPositions, readLog, type View } from "../store/logs.ts";
+import { openQuestions } from "../store/states.ts";
+import { createThread, readHead, showThread, type ThreadRow } from "../store/threads.ts";
+import { findCheckpointOf } from "./find_checkpoint.ts";
+import type { Node } from "./node.ts";
+import { once } from "./once.ts";
+
+/** A new thread with the source's state and history, up to `checkpoint_id` when one is named. */
+export async function copyThread(
+  node: Node,
+  source: ThreadRow,
+  order: { checkpoint_id?: string; metadata?: JsonObject },
+  attempt: Attempt | undefined,
+): Promise<Thread> {
+  const answer = await node.database.transaction((tx) =>
+    once(tx, attempt, async () => {
+      const log_id =
+        order.checkpoint_id === undefined
+          ? await branchHere(tx, source.log_id)
+          : await branchAt(tx, await findCheckpointOf(tx, source.log_id, order.checkpoint_id));
+      const row = await createThread(tx, {
+        thread_id: prefixedId("thr", randomBytes(12)),
+        log_id,
+        deployment_id: source.deployment_id ?? "",
+        status: (await openQuestions(tx, log_id)).length > 0 ? "interrupted" : "idle",
+        metadata: order.metadata ?? (JSON.parse(source.metadata) as JsonObject),
+        initial_values: source.initial_values === null ? null : (JSON.parse(source.initial_values) as Json),
+        copied_from: source.thread_id,
+        ttl: null,
+      });
+      return (await showThread(tx, row!)) as unknown as Json;
+    }),
+  );
+  return answer as unknown as Thread;
+}
+
+/** A branch of everything committed. One that has written nothing is skipped: its parent serves as well. */
+async function branchHere(tx: Transaction, log_id: number): Promise<number> {
+  const { view, head } = await readHead(tx, log_id);
+  const { next_position } = await readLog(tx, log_id);
+  return branch(tx, view, next_position - 1, head?.position ?? null);
+}
+
+/** A branch that ends with one checkpoint and the writes its own run left on it. */
+async function branchAt(tx: Transaction, { view, row }: { view: View; row: CheckpointRow }): Promise<number> {
+  const last = Math.max(row.position, await lastWriteOf(tx, view, row));
+  const log_id = await branch(tx, view, last, row.position);
+  // What else was committed between the checkpoint and its last write is not part of the copy.
+  const hidden = last > row.position ? await checkpointsBetween(tx, view, row.position, last) : [];
+  await dropPositions(
+    tx,
+    log_id,
+    hidden.map((position) => ({ from: position, to: position })),
+  );
+  return log_id;
+}
+
+async function branch(
+  tx: Transaction,
+  view: View,
+  position: number,
+  head_position: number | null,
+): Promise<number> {
+  const point = branchPoint(view, position);
+  for (;;) {
+    const log_id = logId(Date.now(), randomBytes(2));
+    if (await branchLog(tx, { log_id, ...point, head_position })) return log_id;
+  }
+}

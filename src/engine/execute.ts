@@ -1,0 +1,156 @@
+/**
+ * Executes one run this node holds: gives it to an agent process and turns what comes back into stored facts. The
+ * only place where an agent's output becomes one. While a commit is under way, what arrives waits for the next.
+ */
+import type { Json } from "../core/json.ts";
+import { LoadError } from "../runner/errors.ts";
+import type { RunStart } from "../runner/protocol.ts";
+import type { AgentRun, RunMessage } from "../runner/run.ts";
+import type { Slot } from "../runner/supervisor.ts";
+import { LeaseLost } from "../store/events.ts";
+import { openView, readLog, type View } from "../store/logs.ts";
+import { findRun, readRequest } from "../store/runs.ts";
+import { findThread, readHead } from "../store/threads.ts";
+import { agentVersion } from "./agent_version.ts";
+import { answerRead } from "./answer_read.ts";
+import type { Execution } from "./begin.ts";
+import { end, type Fact, failure, storeDone, storeFacts } from "./commit.ts";
+import { giveBack } from "./give_back.ts";
+import type { Node } from "./node.ts";
+
+/** Messages that may share one transaction. */
+const MAX_BATCH = 500;
+
+/** Runs it to its end. `signal` aborts when the run was canceled, timed out, or its lease lost: nothing more is stored. */
+export async function execute(node: Node, execution: Execution, signal: AbortSignal): Promise<void> {
+  const { lease, version } = execution;
+  let slot: Slot | undefined;
+  try {
+    slot = await node.supervisor.acquire({
+      version: agentVersion(version),
+      environment: execution.run.environment,
+      env: node.agentVariables(version),
+      log_id: lease.log_id,
+      signal,
+    });
+    const start = await runStart(node, execution);
+    await follow(node, execution, slot.run(start, signal));
+  } catch (error) {
+    if (signal.aborted || error instanceof LeaseLost) return;
+    await conclude(node, execution, error);
+  } finally {
+    slot?.release();
+  }
+}
+
+/** Everything an agent process needs to begin, or go on with, a run. */
+async function runStart(node: Node, { lease, version }: Execution): Promise<RunStart> {
+  const { database } = node;
+  const run = await findRun(database, lease.run_id);
+  if (!run) throw new LeaseLost(lease);
+  const request = await readRequest(database, lease.log_id, lease.run_id);
+  const { head } = await readHead(database, lease.log_id);
+  const { next_item } = await readLog(database, lease.log_id);
+  const thread = run.thread_id === null || head ? undefined : await findThread(database, run.thread_id);
+  const initial = thread?.initial_values ?? null;
+  return {
+    run_id: lease.run_id,
+    thread_id: run.thread_id,
+    log_id: lease.log_id,
+    next_item,
+    head: head ? { checkpoint_id: head.checkpoint_id, position: head.position } : null,
+    ...request,
+    attempt: lease.attempt,
+    initial_values: initial === null ? null : (JSON.parse(initial) as Json),
+    metadata: JSON.parse(run.metadata) as Json,
+    stream_tokens: agentVersion(version).runner.stream_tokens,
+    deployment_id: version.deployment_id,
+    version_id: version.version_id,
+  };
+}
+
+/** Stores the run's messages batch by batch until its last one. */
+async function follow(node: Node, execution: Execution, run: AgentRun): Promise<void> {
+  const view = await openView(node.database, execution.lease.log_id);
+  const messages = run[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await messages.next();
+      if (next.done) throw new Error("the agent's messages ended without a last one");
+      const batch = [next.value, ...run.takeReady(MAX_BATCH - 1)];
+      if (await storeBatch(node, execution, view, run, batch)) return;
+    }
+  } catch (error) {
+    await messages.return?.();
+    throw error;
+  } finally {
+    // The thread's next run waits here until the framework's call has returned or its process was ended.
+    await run.ended;
+  }
+}
+
+/** Stores a batch in as few commits as its reads allow; true when it held the run's end. */
+async function storeBatch(
+  node: Node,
+  execution: Execution,
+  view: View,
+  run: AgentRun,
+  batch: RunMessage[],
+): Promise<boolean> {
+  let facts: Fact[] = [];
+  for (const message of batch) {
+    if (message.type === "read") {
+      // A read sees all that was said before it.
+      await store(facts);
+      facts = [];
+      await answerRead(node.database, view, run, message);
+    } else if (message.type === "done") {
+      await node.database.transaction(async (tx) => {
+        if (facts.length > 0) await storeFacts(tx, execution, view, facts);
+        await storeDone(tx, execution, message);
+      });
+      return true;
+    } else facts.push(message);
+  }
+  await store(facts);
+  return false;
+
+  async function store(some: Fact[]): Promise<void> {
+    if (some.length === 0) return;
+    await node.database.transaction((tx) => storeFacts(tx, execution, view, some));
+    const last = some.findLast((fact) => fact.type !== "event");
+    if (last) run.ack(last.n);
+  }
+}
+
+/** The run did not end by itself: the agent could not be loaded, its process is gone, or the store refused. */
+async function conclude(node: Node, execution: Execution, error: unknown): Promise<void> {
+  const { lease } = execution;
+  try {
+    await node.database.transaction(async (tx) => {
+      if (error instanceof LoadError) {
+        const { message, traceback } = error.error;
+        const code = error.error.code ?? "load_failed";
+        await end(tx, execution, "fail", failure({ code, message, ...(traceback ? { traceback } : {}) }));
+      } else await giveBack(tx, lease, reasonOf(error));
+    });
+    node.logger.warn(
+      { run_id: lease.run_id, attempt: lease.attempt, error: reasonOf(error) },
+      "an attempt ended early",
+    );
+  } catch (failed) {
+    // The database refuses too (a full disk): the lease runs out, and the sweep decides as soon as it can write.
+    if (!(failed instanceof LeaseLost)) {
+      node.logger.error(
+        { run_id: lease.run_id, error: reasonOf(error), failed: reasonOf(failed) },
+        "could not end a run",
+      );
+    }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { stderr } = error as { stderr?: string };
+  return stderr ? `${error.message} It last printed: ${stderr.trim().slice(-1000)}` : error.message;
+}

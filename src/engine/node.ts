@@ -1,0 +1,35 @@
+/** What every part of the engine works with: one node, its database and its agent processes. */
+import { randomBytes } from "node:crypto";
+import { logId } from "../core/ids.ts";
+import type { Supervisor } from "../runner/supervisor.ts";
+import type { Database, Queryable } from "../store/database.ts";
+import type { VersionRow } from "../store/deployments.ts";
+import { createLog } from "../store/logs.ts";
+import type { Hints } from "./hints.ts";
+
+export type Logger = Record<"debug" | "info" | "warn" | "error", (details: object, message: string) => void>;
+
+export type Node = {
+  node_id: string;
+  /** Dev versions are folders on one machine: this node executes only those on its own. */
+  machine: string;
+  database: Database;
+  supervisor: Supervisor;
+  hints: Hints;
+  logger: Logger;
+  /** The environment variables of a version's agent process. */
+  agentVariables(version: VersionRow): Record<string, string>;
+};
+
+/** The topic on which readers of a thread log (its runs, events and state) are told to look. */
+export const logTopic = (log_id: number): string => `log:${log_id}`;
+/** The topic on which nodes are told that a run waits to be claimed. */
+export const PENDING_TOPIC = "pending";
+
+/** Makes a new, empty log under a fresh id. */
+export async function newLog(tx: Queryable): Promise<number> {
+  for (;;) {
+    const log_id = logId(Date.now(), randomBytes(2));
+    if (await createLog(tx, log_id)) return log_id;
+  }
+}

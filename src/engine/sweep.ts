@@ -1,0 +1,58 @@
+/** The node's housekeeping: runs whose holder is gone, threads past their time, and entries nothing needs any more. */
+import { forgetOldAnswers } from "../store/idempotency.ts";
+import { expiredLeases } from "../store/leases.ts";
+import { sweepAbandonedLog, sweepDrop } from "../store/sweep.ts";
+import { expiredThreads } from "../store/threads.ts";
+import { deleteThread } from "./delete_thread.ts";
+import { giveBack } from "./give_back.ts";
+import type { Node } from "./node.ts";
+import { keepLatest } from "./prune.ts";
+import { after, type Worker } from "./worker.ts";
+
+const LEASE_SWEEP_MS = 1_000;
+const HOUSEKEEPING_MS = 30_000;
+/** Steps of one housekeeping round; what is left waits for the next. */
+const MAX_STEPS = 100;
+
+/** Gives back the runs of nodes that are gone. `all`: no other node exists, so every held lease is one. */
+export async function recoverRuns(node: Node, all = false): Promise<number> {
+  const leases = await expiredLeases(node.database, all);
+  for (const lease of leases) {
+    const reason = "The server that executed the run is gone, and this agent cannot be continued by another.";
+    await node.database.transaction((tx) => giveBack(tx, lease, reason));
+  }
+  return leases.length;
+}
+
+/** Sweeps until the signal aborts. */
+export async function sweep(node: Node, worker: Worker, signal: AbortSignal): Promise<void> {
+  let housekeepingDue = Date.now() + HOUSEKEEPING_MS;
+  while (!signal.aborted) {
+    await after(LEASE_SWEEP_MS, signal);
+    if (signal.aborted) return;
+    try {
+      const recovered = await recoverRuns(node);
+      if (recovered > 0) node.logger.warn({ recovered }, "took runs back from a node that is gone");
+      if (Date.now() >= housekeepingDue) {
+        await keepHouse(node, worker);
+        housekeepingDue = Date.now() + HOUSEKEEPING_MS;
+      }
+    } catch (error) {
+      node.logger.error({ error: String(error) }, "a sweep failed; the next one tries again");
+    }
+  }
+}
+
+/** One round of what can wait. */
+export async function keepHouse(node: Node, worker: Worker, abandoned_s?: number): Promise<void> {
+  const { database } = node;
+  for (const thread of await expiredThreads(database, MAX_STEPS)) {
+    if (thread.ttl_strategy === "keep_latest") await keepLatest(node, thread.thread_id);
+    else await deleteThread(node, worker, thread);
+  }
+  for (let i = 0; i < MAX_STEPS; i++) {
+    if (!(await database.transaction((tx) => sweepAbandonedLog(tx, abandoned_s)))) break;
+  }
+  for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepDrop))) break;
+  await database.transaction(forgetOldAnswers);
+}

@@ -1,0 +1,104 @@
+/**
+ * Reads a run's or a thread's events from the log, from any place on, until they end. Live tail, replay after a
+ * reconnect, joining a finished run and reading from another node are this one loop.
+ */
+import type { NumberedEvent } from "../core/event.ts";
+import { isLastEvent, isOver } from "../core/moves.ts";
+import type { Database } from "../store/database.ts";
+import { readEvents } from "../store/events.ts";
+import { findRun, type RunRow } from "../store/runs.ts";
+import type { Hints } from "./hints.ts";
+import { logTopic } from "./node.ts";
+
+/** Events read at once: what one slow reader holds in memory. */
+const PAGE = 500;
+
+type Source = { database: Database; hints: Hints };
+
+/** The run's events after `seq`, up to and including its last. Ends early when the signal aborts. */
+export async function* tailRun(
+  { database, hints }: Source,
+  run: Pick<RunRow, "log_id" | "run_id" | "run_number">,
+  seq: number,
+  signal: AbortSignal,
+): AsyncGenerator<NumberedEvent[]> {
+  let { run_number } = run;
+  let after = seq;
+  while (!signal.aborted) {
+    const wait = hints.wait(logTopic(run.log_id), signal);
+    // A run has its number once it has begun, or was canceled before that.
+    run_number ??= (await findRun(database, run.run_id))?.run_number ?? null;
+    const events =
+      run_number === null
+        ? []
+        : await readEvents(database, run.log_id, { run_number, seq: after }, PAGE, "run");
+    if (events.length > 0) {
+      after = events.at(-1)!.seq;
+      yield events;
+      if (isLastEvent(events.at(-1)!.type)) return wait.end();
+      wait.end();
+    } else await wait.over;
+  }
+}
+
+/**
+ * The events of a thread's runs after a place, in the order the runs began; each run is read to its last event before
+ * the next. Ends when the signal aborts or `gone` says the thread is deleted.
+ */
+export async function* tailThread(
+  { database, hints }: Source,
+  log_id: number,
+  from: { run_number: number; seq: number },
+  signal: AbortSignal,
+  gone: () => Promise<boolean>,
+): AsyncGenerator<NumberedEvent[]> {
+  let place = from;
+  let open = from.run_number > 0 && !(await isEnd(database, log_id, from));
+  while (!signal.aborted) {
+    const wait = hints.wait(logTopic(log_id), signal);
+    const read = await readEvents(database, log_id, place, PAGE, "thread");
+    const events: NumberedEvent[] = [];
+    for (const event of read) {
+      // A run canceled before it began has its number, and its end, while the one before it still runs.
+      if (open && event.run_number !== place.run_number) break;
+      place = { run_number: event.run_number, seq: event.seq };
+      open = !isLastEvent(event.type);
+      events.push(event);
+    }
+    if (events.length > 0) {
+      wait.end();
+      yield events;
+    } else {
+      if (await gone()) return wait.end();
+      await wait.over;
+    }
+  }
+}
+
+/** Resolves with the run once it is over, or as it is when the signal aborts. */
+export async function untilOver(
+  { database, hints }: Source,
+  run: RunRow,
+  signal: AbortSignal,
+): Promise<RunRow | undefined> {
+  for (;;) {
+    const wait = hints.wait(logTopic(run.log_id), signal);
+    const current = await findRun(database, run.run_id);
+    if (!current || isOver(current.status) || signal.aborted) {
+      wait.end();
+      return current;
+    }
+    await wait.over;
+  }
+}
+
+/** The place a reader names is the last event of its run: the next run may follow. */
+async function isEnd(
+  database: Database,
+  log_id: number,
+  place: { run_number: number; seq: number },
+): Promise<boolean> {
+  const before = { run_number: place.run_number, seq: place.seq - 1 };
+  const [event] = await readEvents(database, log_id, before, 1, "run");
+  return event?.seq === place.seq && isLastEvent(event.type);
+}

@@ -1,0 +1,176 @@
+/**
+ * A node's executing side: how many runs it holds, which pending ones it claims, the leases it renews. Everything it
+ * knows in memory can be lost: leases and the runs' rows are the truth.
+ */
+import { RENEW_MS } from "../core/lease.ts";
+import { renewLeases } from "../store/leases.ts";
+import { claimableRuns } from "../store/runs.ts";
+import { agentVersion } from "./agent_version.ts";
+import { begin, type Execution } from "./begin.ts";
+import { end, failure } from "./commit.ts";
+import { execute } from "./execute.ts";
+import { giveBack } from "./give_back.ts";
+import type { Wait } from "./hints.ts";
+import { type Node, PENDING_TOPIC } from "./node.ts";
+
+/** How long a stopping node lets its runs finish before it gives them back. */
+const DRAIN_MS = 3_000;
+
+export type RunWatch = { began(execution: Execution): void; ended(execution: Execution): void };
+
+type Held = { execution: Execution; stop: AbortController; over: Promise<void>; timeout: NodeJS.Timeout };
+
+export class Worker {
+  readonly #node: Node;
+  readonly #concurrency: number;
+  readonly #held = new Map<string, Held>();
+  #reserved = 0;
+  readonly #stopping = new AbortController();
+  #loops: Promise<void>[] = [];
+  #wait: Wait | undefined;
+
+  readonly #watch: RunWatch;
+
+  /** `watch` is told of runs that begin and end here, for people who look on. */
+  constructor(node: Node, concurrency: number, watch: RunWatch) {
+    this.#node = node;
+    this.#concurrency = concurrency;
+    this.#watch = watch;
+  }
+
+  /** Begins to claim pending runs and to renew leases. */
+  begin(): void {
+    this.#loops = [this.#claimLoop(), this.#renewLoop()];
+  }
+
+  /** Takes one of the node's places for a run about to be claimed; give it back with start or release. */
+  reserve(): boolean {
+    if (this.#stopping.signal.aborted || this.#held.size + this.#reserved >= this.#concurrency) return false;
+    this.#reserved++;
+    return true;
+  }
+
+  release(): void {
+    this.#reserved--;
+  }
+
+  /** An ended run of this log still has its framework's call or its process under way here. */
+  isSettling(log_id: number): boolean {
+    return [...this.#held.values()].some((held) => held.execution.lease.log_id === log_id);
+  }
+
+  /** Executes a claimed run in a reserved place. */
+  start(execution: Execution): void {
+    this.#reserved--;
+    const { run_id } = execution.lease;
+    const stop = new AbortController();
+    const over = execute(this.#node, execution, stop.signal).finally(() => {
+      clearTimeout(held.timeout);
+      this.#held.delete(run_id);
+      this.#watch.ended(execution);
+      // A place is free, and the thread may have a run that waited for this one to settle.
+      this.#wait?.end();
+    });
+    const held: Held = { execution, stop, over, timeout: this.#timeout(execution) };
+    this.#held.set(run_id, held);
+    this.#watch.began(execution);
+  }
+
+  /** The run is over in the database: its agent is told to stop, and nothing it says is stored. */
+  stop(run_id: string): void {
+    this.#held.get(run_id)?.stop.abort();
+  }
+
+  /** Claims nothing more, lets runs finish for a moment, then gives back what is left. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.all(this.#loops);
+    const all = [...this.#held.values()];
+    await Promise.race([Promise.all(all.map((held) => held.over)), after(DRAIN_MS)]);
+    const left = [...this.#held.values()];
+    for (const { execution, stop } of left) {
+      const reason = "The server was stopped while the run was under way.";
+      await this.#node.database.transaction((tx) => giveBack(tx, execution.lease, reason, { drained: true }));
+      stop.abort();
+    }
+    await Promise.all(left.map((held) => held.over));
+  }
+
+  #timeout(execution: Execution): NodeJS.Timeout {
+    const { run_id } = execution.lease;
+    const settings = agentVersion(execution.version).runner;
+    const startedMs = Date.parse(execution.run.started_at ?? "") || Date.now();
+    const limit_s = Math.min(execution.run.timeout_s ?? Number.POSITIVE_INFINITY, settings.run_timeout_s);
+    const leftMs = Math.max(0, startedMs + limit_s * 1000 - Date.now());
+    const expire = async () => {
+      const message = `The run took longer than ${limit_s} s. Raise [runner] run_timeout_s or the request's timeout_s.`;
+      await this.#node.database
+        .transaction((tx) => end(tx, execution, "fail", failure({ code: "run_timeout", message })))
+        .catch((error: unknown) =>
+          this.#node.logger.warn({ run_id, error: String(error) }, "could not time a run out"),
+        );
+      this.stop(run_id);
+    };
+    return setTimeout(() => void expire(), Math.min(leftMs, 2 ** 31 - 1));
+  }
+
+  async #claimLoop(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      this.#wait = this.#node.hints.wait(PENDING_TOPIC, signal);
+      try {
+        await this.#claimSome();
+      } catch (error) {
+        this.#node.logger.error({ error: String(error) }, "could not look for pending runs");
+      }
+      await this.#wait.over;
+    }
+  }
+
+  async #claimSome(): Promise<void> {
+    const free = this.#concurrency - this.#held.size - this.#reserved;
+    if (free <= 0) return;
+    const { database, machine } = this.#node;
+    for (const target of await claimableRuns(database, machine, free)) {
+      if (this.isSettling(target.log_id) || !this.reserve()) continue;
+      let execution: Execution | undefined;
+      try {
+        execution = await database.transaction((tx) => begin(tx, this.#node, target));
+      } finally {
+        if (execution) this.start(execution);
+        else this.release();
+      }
+    }
+  }
+
+  async #renewLoop(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await after(RENEW_MS, signal);
+      const leases = [...this.#held.values()].map((held) => held.execution.lease);
+      if (leases.length === 0) continue;
+      try {
+        const kept = await this.#node.database.transaction((tx) =>
+          renewLeases(tx, this.#node.node_id, leases),
+        );
+        for (const { run_id, attempt } of leases) if (!kept.has(`${run_id} ${attempt}`)) this.stop(run_id);
+      } catch (error) {
+        this.#node.logger.error({ error: String(error) }, "could not renew leases");
+      }
+    }
+  }
+}
+
+/** Resolves after `ms`, or sooner when the signal aborts. */
+export function after(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    if (signal?.aborted) finish();
+    else signal?.addEventListener("abort", finish, { once: true });
+  });
+}

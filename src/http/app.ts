@@ -1,0 +1,168 @@
+/** The HTTP application: validation, keys, errors and the route table on top of Fastify. Decides nothing about runs. */
+import cors from "@fastify/cors";
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import fastify, { type FastifyError, type FastifyInstance } from "fastify";
+import { MAX_DEPTH, nestsDeeperThan } from "../core/json.ts";
+import { Problem } from "../core/problem.ts";
+import type { Logger, Node } from "../engine/node.ts";
+import type { Worker } from "../engine/worker.ts";
+import { authenticate, requireRole } from "./auth.ts";
+import { attemptOf } from "./idempotency.ts";
+import { openApi } from "./openapi.ts";
+import { routes } from "./routes.ts";
+import { compileValidator } from "./validate.ts";
+
+export const MAX_BODY_BYTES = 10 * 1024 * 1024;
+/** How long a client may take to send its request. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/** What the endpoints work with. */
+export type App = {
+  node: Node;
+  worker: Worker;
+  /** A key that is always accepted; null: none. */
+  serverKey: string | null;
+  /** Aborts when the server begins to close: streams end, and their readers reconnect. */
+  closing: AbortSignal;
+  logger: Logger;
+};
+
+export async function makeHttp(app: App, origins: readonly string[]): Promise<FastifyInstance> {
+  const http = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: "idle",
+    logger: false,
+    routerOptions: { maxParamLength: 200 },
+  });
+  http.setValidatorCompiler(({ schema, httpPart }) => compileValidator(schema, httpPart ?? "body"));
+  // Schemas describe; what goes out is made by our own code, so it is written as it is.
+  http.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  acceptEmptyJson(http);
+  if (origins.length > 0)
+    await http.register(cors, { origin: origins.map(originPattern), exposedHeaders: ["Location"] });
+  await http.register(swagger, openApi);
+  await http.register(swaggerUi, { routePrefix: "/docs" });
+  http.setErrorHandler((error: FastifyError, request, reply) => {
+    const problem = toProblem(error);
+    if (problem.code === "internal") {
+      app.logger.error({ path: request.url.split("?")[0], error: error.stack }, "a request failed");
+    }
+    if (problem.status === 503 || problem.status === 429) reply.header("retry-after", "1");
+    return reply.code(problem.status).send(errorBody(problem));
+  });
+  http.setNotFoundHandler((request, reply) => {
+    const problem = new Problem("method_not_allowed", {
+      method: request.method,
+      path: request.url.split("?")[0],
+    });
+    return reply.code(problem.status).send(errorBody(problem));
+  });
+  for (const { method, path, role, endpoint } of routes) {
+    const { spec } = endpoint;
+    http.route({
+      method,
+      url: path.replace(/\{(\w+)\}/g, ":$1"),
+      schema: {
+        summary: spec.summary,
+        tags: [spec.tag],
+        ...(role === null ? { security: [] } : {}),
+        ...(spec.params ? { params: spec.params } : {}),
+        ...(spec.query ? { querystring: spec.query } : {}),
+        ...(spec.body ? { body: spec.body } : {}),
+        response: responses(spec.answers, spec.streams ?? false),
+      },
+      // Keys before bodies: a stranger learns nothing about what a body must look like.
+      onRequest: async (request) => {
+        if (role === null) return;
+        request.principal = await authenticate(app.node.database, request, app.serverKey);
+        requireRole(request.principal, role);
+      },
+      preValidation: async (request) => {
+        if (nestsDeeperThan(request.body, MAX_DEPTH)) throw new Problem("too_deep", { limit: MAX_DEPTH });
+        if (request.body === undefined && spec.body) request.body = {};
+      },
+      handler: async (request, reply) => {
+        const answer = await endpoint.answer({
+          app,
+          params: request.params as never,
+          query: request.query as never,
+          body: request.body as never,
+          principal: request.principal,
+          attempt: attemptOf(request),
+          request,
+          reply,
+        });
+        if (!answer) return reply;
+        reply.code(answer.status).headers(answer.headers ?? {});
+        return answer.body === undefined ? reply.send() : reply.send(answer.body);
+      },
+    });
+  }
+  return http;
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    principal: import("./auth.ts").Principal;
+  }
+}
+
+/** A POST that says it sends JSON and sends nothing means an empty body. */
+function acceptEmptyJson(http: FastifyInstance): void {
+  const parse = http.getDefaultJsonParser("error", "error");
+  http.removeContentTypeParser("application/json");
+  http.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined);
+    else parse(request, body as string, done);
+  });
+}
+
+/** `http://localhost:*` allows every port. */
+function originPattern(origin: string): string | RegExp {
+  if (!origin.endsWith(":*")) return origin;
+  return new RegExp(`^${origin.slice(0, -2).replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(:\\d+)?$`);
+}
+
+function responses(answers: Record<number, unknown>, streams: boolean): Record<string, unknown> {
+  const entries = Object.entries(answers).map(([status, schema]) => {
+    if (streams && status === "200") {
+      return [
+        status,
+        { description: "Events", content: { "text/event-stream": { schema: { type: "string" } } } },
+      ];
+    }
+    return [status, schema ?? { type: "null", description: "No body" }];
+  });
+  return { ...Object.fromEntries(entries), "4xx": { $ref: "Error#" }, "5xx": { $ref: "Error#" } };
+}
+
+function errorBody(problem: Problem): object {
+  const { code, message, details } = problem;
+  return {
+    error: { code: publicCode(problem), message, ...(details && code !== "bad_request" ? { details } : {}) },
+  };
+}
+
+/** The details of a 400 are its message; everything invalid shares one public code. */
+function publicCode({ code, status }: Problem): string {
+  return status === 400 ? "bad_request" : code === "method_not_allowed" ? "not_found" : code;
+}
+
+function toProblem(error: FastifyError): Problem {
+  if (error instanceof Problem) return error;
+  if (error.validation) return new Problem("bad_request", { message: error.message });
+  switch (error.code) {
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return new Problem("too_large", { limit_mb: MAX_BODY_BYTES / 1024 / 1024 });
+    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
+      return new Problem("unsupported_media_type");
+  }
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    const what =
+      error instanceof SyntaxError ? `The body is not valid JSON: ${error.message}.` : error.message;
+    return new Problem("bad_request", { message: what });
+  }
+  return new Problem("internal", undefined, { cause: error });
+}

@@ -1,0 +1,55 @@
+/** Who is asking: a key's role and the deployments it reaches. */
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { FastifyRequest } from "fastify";
+import { Problem } from "../core/problem.ts";
+import type { Queryable } from "../store/database.ts";
+import { findKey, type KeyRole, keyRoles } from "../store/keys.ts";
+
+export type Principal = {
+  key_id: string;
+  role: KeyRole;
+  /** null: all. */
+  deployment_ids: string[] | null;
+};
+
+export function hashKey(key: string): string {
+  return createHash("sha256").update(key).digest("hex");
+}
+
+/** The principal behind the request's bearer key. Throws unauthorized. */
+export async function authenticate(
+  q: Queryable,
+  request: FastifyRequest,
+  serverKey: string | null,
+): Promise<Principal> {
+  const [scheme, key] = (request.headers.authorization ?? "").split(/\s+/, 2);
+  if (scheme?.toLowerCase() !== "bearer" || !key) throw new Problem("unauthorized");
+  const hash = hashKey(key);
+  if (serverKey !== null && timingSafeEqual(Buffer.from(hash), Buffer.from(hashKey(serverKey)))) {
+    return { key_id: "server", role: "admin", deployment_ids: null };
+  }
+  const found = await findKey(q, hash);
+  if (!found) throw new Problem("unauthorized");
+  return found;
+}
+
+/** Throws forbidden when the key's role is below the needed one. */
+export function requireRole(principal: Principal, needed: KeyRole): void {
+  if (keyRoles.indexOf(principal.role) >= keyRoles.indexOf(needed)) return;
+  throw new Problem("forbidden", {
+    message: `This needs a key with the role ${needed}; yours has ${principal.role}.`,
+  });
+}
+
+/** Whether the key reaches a deployment. A thread that is bound to none is only for keys that reach all. */
+export function reaches(principal: Principal): (deployment_id: string | null) => boolean {
+  const { deployment_ids } = principal;
+  return (deployment_id) =>
+    deployment_ids === null || (deployment_id !== null && deployment_ids.includes(deployment_id));
+}
+
+/** Throws the 404 of a deployment that does not exist, for one the key does not reach. */
+export function requireDeployment(principal: Principal, deployment_id: string): void {
+  if (!reaches(principal)(deployment_id))
+    throw new Problem("not_found", { what: "deployment", id: deployment_id });
+}

@@ -1,0 +1,58 @@
+/** The whole API on one screen: method, path, the role a key needs (null: no key), and the endpoint. */
+import type { KeyRole } from "../store/keys.ts";
+import type { Endpoint } from "./endpoint.ts";
+import * as deployments from "./v1/deployments.ts";
+import * as health from "./v1/health.ts";
+import * as keys from "./v1/keys.ts";
+import * as runs from "./v1/runs.ts";
+import * as states from "./v1/states.ts";
+import * as threadRuns from "./v1/thread_runs.ts";
+import * as threads from "./v1/threads.ts";
+
+export type Route = {
+  method: "GET" | "POST" | "PATCH" | "DELETE";
+  path: string;
+  role: KeyRole | null;
+  endpoint: Endpoint;
+};
+
+const row = (method: Route["method"], path: string, role: Route["role"], endpoint: Endpoint): Route => ({
+  method,
+  path,
+  role,
+  endpoint,
+});
+
+// biome-ignore format: a table
+export const routes: readonly Route[] = [
+  row("POST",   "/v1/threads",                         "run",   threads.create),
+  row("GET",    "/v1/threads",                         "read",  threads.list),
+  row("POST",   "/v1/threads/search",                  "read",  threads.search),
+  row("POST",   "/v1/threads/count",                   "read",  threads.count),
+  row("POST",   "/v1/threads/prune",                   "run",   threads.prune),
+  row("GET",    "/v1/threads/{thread_id}",             "read",  threads.get),
+  row("PATCH",  "/v1/threads/{thread_id}",             "run",   threads.patch),
+  row("DELETE", "/v1/threads/{thread_id}",             "run",   threads.remove),
+  row("POST",   "/v1/threads/{thread_id}/copy",        "run",   threads.copy),
+  row("GET",    "/v1/threads/{thread_id}/history",     "read",  states.history),
+  row("GET",    "/v1/threads/{thread_id}/state",       "read",  states.get),
+  row("POST",   "/v1/threads/{thread_id}/state",       "run",   states.update),
+  row("GET",    "/v1/threads/{thread_id}/diff",        "read",  states.diff),
+  row("POST",   "/v1/threads/{thread_id}/runs",        "run",   threadRuns.create),
+  row("POST",   "/v1/threads/{thread_id}/runs/wait",   "run",   threadRuns.wait),
+  row("POST",   "/v1/threads/{thread_id}/runs/stream", "run",   threadRuns.stream),
+  row("GET",    "/v1/threads/{thread_id}/runs",        "read",  threadRuns.list),
+  row("GET",    "/v1/threads/{thread_id}/events",      "read",  threadRuns.events),
+  row("POST",   "/v1/runs",                            "run",   runs.create),
+  row("GET",    "/v1/runs",                            "read",  runs.list),
+  row("GET",    "/v1/runs/{run_id}",                   "read",  runs.get),
+  row("POST",   "/v1/runs/{run_id}/cancel",            "run",   runs.cancel),
+  row("GET",    "/v1/runs/{run_id}/events",            "read",  runs.events),
+  row("GET",    "/v1/deployments",                     "read",  deployments.list),
+  row("GET",    "/v1/deployments/{deployment_id}",     "read",  deployments.get),
+  row("POST",   "/v1/keys",                            "admin", keys.create),
+  row("GET",    "/v1/keys",                            "admin", keys.list),
+  row("DELETE", "/v1/keys/{key_id}",                   "admin", keys.remove),
+  row("GET",    "/healthz",                            null,    health.live),
+  row("GET",    "/readyz",                             null,    health.ready),
+];

@@ -1,0 +1,87 @@
+/** Event streams over HTTP: frames, heartbeats, and a reader that sets the pace. Knows nothing of runs. */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { NumberedEvent } from "../core/event.ts";
+import { Problem } from "../core/problem.ts";
+import type { App } from "./app.ts";
+
+const HEARTBEAT_MS = 15_000;
+
+type Stream = {
+  pages: (signal: AbortSignal) => AsyncIterable<NumberedEvent[]>;
+  id: (event: NumberedEvent) => string;
+};
+
+/** Aborts when the response is over, which it also is when the client is gone. */
+export function closeSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once("close", () => gone.abort());
+  return gone.signal;
+}
+
+/** The numbers in Last-Event-ID, undefined without one. Throws a 400 for an id no frame of this stream has. */
+export function lastEventId(request: FastifyRequest, form: RegExp): number[] | undefined {
+  const header = request.headers["last-event-id"];
+  if (header === undefined || header === "") return undefined;
+  const match = typeof header === "string" ? form.exec(header) : null;
+  if (!match)
+    throw new Problem("bad_request", { message: `header.last-event-id is not an id of this stream.` });
+  return match.slice(1).map(Number);
+}
+
+/**
+ * Writes pages of events until they end, the client leaves or the server closes. Memory per reader is one page: the
+ * next is read from the log only when this one has left.
+ */
+export async function streamEvents(
+  app: App,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  stream: Stream,
+): Promise<void> {
+  const signal = AbortSignal.any([app.closing, closeSignal(reply)]);
+  const headers = reply.getHeaders();
+  reply.hijack();
+  const { raw } = reply;
+  raw.on("error", () => undefined);
+  raw.writeHead(200, {
+    ...(headers as Record<string, string>),
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",
+  });
+  raw.flushHeaders();
+  const heartbeat = setInterval(() => {
+    // A full buffer needs no heartbeat, and must not grow by them.
+    if (!raw.writableNeedDrain) raw.write(": heartbeat\n\n");
+  }, HEARTBEAT_MS);
+  try {
+    for await (const events of stream.pages(signal)) {
+      if (signal.aborted) break;
+      const text = events.map((event) => frame(stream.id(event), event)).join("");
+      if (!raw.write(text)) await drained(raw, signal);
+    }
+  } catch (error) {
+    // The status is sent already: ending the stream makes the reader come back with its Last-Event-ID.
+    app.logger.error({ path: request.url.split("?")[0], error: String(error) }, "a stream broke off");
+  } finally {
+    clearInterval(heartbeat);
+    raw.end();
+  }
+}
+
+function frame(id: string, { type, data }: NumberedEvent): string {
+  return `id: ${id}\ndata: ${JSON.stringify({ type, data })}\n\n`;
+}
+
+function drained(raw: FastifyReply["raw"], signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const finish = () => {
+      raw.off("drain", finish);
+      signal.removeEventListener("abort", finish);
+      resolve();
+    };
+    raw.once("drain", finish);
+    signal.addEventListener("abort", finish, { once: true });
+  });
+}

@@ -1,0 +1,30 @@
+/** The two ways an agent process disappoints: it cannot load the agent, or it is gone while runs are open. */
+import type { AgentError } from "./protocol.ts";
+
+/** The agent could not be loaded. `error` is what the user sees: its message and, if known, the traceback. */
+export class LoadError extends Error {
+  readonly error: AgentError;
+
+  constructor(error: AgentError) {
+    super(error.message);
+    this.name = "LoadError";
+    this.error = error;
+  }
+}
+
+/** The agent process ended with runs open. `stderr` is the end of what it printed there, at most 4 KB. */
+export class AgentLost extends Error {
+  readonly reason: string;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly stderr: string;
+
+  constructor(reason: string, exitCode: number | null, signal: string | null, stderr: string) {
+    super(`The agent process ${reason}.`);
+    this.name = "AgentLost";
+    this.reason = reason;
+    this.exitCode = exitCode;
+    this.signal = signal;
+    this.stderr = stderr;
+  }
+}

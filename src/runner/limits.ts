@@ -1,0 +1,40 @@
+/** What an agent process may take, and how long it may take it. */
+
+export const MAX_LINE_BYTES = 64 * 1024 * 1024;
+/** What may wait to be read by a process before it counts as broken: it should read all the time. */
+export const MAX_UNSENT_BYTES = 256 * 1024 * 1024;
+export const MAX_UNACKNOWLEDGED_BYTES = 8 * 1024 * 1024;
+/** The part of a process's memory in which the runner keeps the state of recent threads. */
+export const WARM_SHARE = 1 / 8;
+export const MB = 1024 * 1024;
+
+export const LOAD_TIMEOUT_MS = 60_000;
+export const STOP_GRACE_MS = 2_000;
+export const CANCEL_GRACE_MS = 2_000;
+export const HUNG_AFTER_MS = 15_000;
+export const HUNG_CHECK_PARTS = 4;
+/** After an exit: how long what it left in its pipes may take to read. A grandchild may hold them open. */
+export const DRAIN_MS = 500;
+/** After SIGKILL: how long until a process that the kernel does not end (a dead disk) counts as ended. */
+export const KILL_CONFIRM_MS = 5_000;
+
+/** The waits of one process, which a test may shorten. */
+export type ProcessLimits = {
+  loadTimeoutMs: number;
+  stopGraceMs: number;
+  cancelGraceMs: number;
+  /** Silence after which the process is reported. It lives on: a node that computes blocks its loop rightly. */
+  hungAfterMs: number;
+};
+
+export const PROCESS_LIMITS: ProcessLimits = {
+  loadTimeoutMs: LOAD_TIMEOUT_MS,
+  stopGraceMs: STOP_GRACE_MS,
+  cancelGraceMs: CANCEL_GRACE_MS,
+  hungAfterMs: HUNG_AFTER_MS,
+};
+
+/** What a process may have in resident memory. memory_mb bounds V8's heap; buffers, code and the runner come on top. */
+export function memoryCeilingMb(memoryMb: number): number {
+  return Math.floor(memoryMb * 1.5 + 256);
+}

@@ -1,0 +1,236 @@
+/**
+ * The agent processes of one version in one environment: which of them takes the next run, when another starts, when
+ * one stops, and how long a broken agent is left alone. Never waits itself; supervisor.ts does.
+ */
+import { type AgentLost, LoadError } from "./errors.ts";
+import type { AgentProcess, LoadedAgent } from "./process.ts";
+import type { RunnerSettings } from "./settings.ts";
+
+export const BACKOFF_FIRST_MS = 200;
+export const BACKOFF_MOST_MS = 10_000;
+/** A process that goes by itself within this time of loading, no run ended, counts as one that could not load. */
+export const EARLY_DEATH_MS = 2_000;
+/** Threads whose process is remembered; the one used longest ago is forgotten first. */
+export const MAX_REMEMBERED_THREADS = 10_000;
+
+/** What an agent process needs to know of a version. */
+export type AgentVersion = {
+  version_id: string;
+  framework: "langgraph-js" | "function";
+  entrypoint: string;
+  /** The project's folder, absolute. */
+  directory: string;
+  runner: RunnerSettings;
+};
+
+/** One process and the seats taken in it. */
+export type Hosted = {
+  serial: number;
+  process: AgentProcess;
+  loading: Promise<LoadedAgent>;
+  loaded: LoadedAgent | undefined;
+  loadedAt: number;
+  startedAt: string;
+  /** Runs in it or about to be. */
+  seats: number;
+  /** Takes no new runs and stops after its last. */
+  draining: boolean;
+  /** We stopped it while it loaded, which says nothing about the agent. */
+  superseded: boolean;
+  /** A run of it came to an end of its own, so the agent works. */
+  proven: boolean;
+  idle: NodeJS.Timeout | undefined;
+};
+
+export class Pool {
+  version: AgentVersion;
+  env: Record<string, string>;
+  readonly environment: string;
+  readonly hosted: Hosted[] = [];
+  /** Callers in the middle of an acquire or load. */
+  callers = 0;
+  readonly #start: (pool: Pool) => AgentProcess;
+  readonly #cores: number;
+  readonly #homes = new Map<number, number>();
+  #changed = Promise.withResolvers<void>();
+  #serial = 0;
+  #failures = 0;
+  #retryAt = 0;
+  #lastError: LoadError | undefined;
+
+  constructor(
+    version: AgentVersion,
+    environment: string,
+    env: Record<string, string>,
+    cores: number,
+    start: (pool: Pool) => AgentProcess,
+  ) {
+    this.version = version;
+    this.environment = environment;
+    this.env = env;
+    this.#cores = cores;
+    this.#start = start;
+  }
+
+  /** Resolves when a seat may have become free or a process has ended. */
+  get changed(): Promise<void> {
+    return this.#changed.promise;
+  }
+
+  /** True when nothing here is worth keeping: no process, and no back-off that another start could lengthen. */
+  get forgettable(): boolean {
+    return (
+      this.hosted.length === 0 && this.callers === 0 && performance.now() > this.#retryAt + BACKOFF_MOST_MS
+    );
+  }
+
+  /**
+   * Takes a seat: in the process that holds the thread's state, else in the emptiest, else in a new one. Null when
+   * all are full. Throws the last LoadError while a broken agent is left alone and no process of it lives.
+   */
+  seat(logId: number): Hosted | null {
+    const { concurrency, isolation } = this.version.runner;
+    const seats = isolation === "run" ? 1 : concurrency;
+    const open = this.#open();
+    const free = open.filter((hosted) => hosted.seats < seats);
+    const home = this.#homes.get(logId);
+    let chosen = free.find((hosted) => hosted.serial === home) ?? emptiest(free);
+    if (!chosen) {
+      if (open.length >= (this.version.runner.processes ?? this.#cores)) return null;
+      if (performance.now() < this.#retryAt) {
+        if (open.length > 0) return null;
+        throw this.#lastError!;
+      }
+      chosen = this.start();
+    }
+    chosen.seats++;
+    clearTimeout(chosen.idle);
+    this.#remember(logId, chosen.serial);
+    return chosen;
+  }
+
+  /** Gives a seat back. */
+  leave(hosted: Hosted): void {
+    hosted.seats--;
+    if (this.version.runner.isolation === "run") hosted.draining = true;
+    if (hosted.seats === 0) {
+      if (hosted.draining) void hosted.process.stop();
+      else if (hosted.loaded) this.#idle(hosted);
+    }
+    this.#wake();
+  }
+
+  /** A process that is loaded or loading and takes runs. */
+  present(): Hosted | undefined {
+    return this.#open()[0];
+  }
+
+  start(): Hosted {
+    const process = this.#start(this);
+    const hosted: Hosted = {
+      serial: ++this.#serial,
+      process,
+      loading: process.start(),
+      loaded: undefined,
+      loadedAt: 0,
+      startedAt: new Date().toISOString(),
+      seats: 0,
+      draining: false,
+      superseded: false,
+      proven: false,
+      idle: undefined,
+    };
+    this.hosted.push(hosted);
+    hosted.loading.then(
+      (loaded) => {
+        hosted.loaded = loaded;
+        hosted.loadedAt = performance.now();
+        if (hosted.seats === 0) this.#idle(hosted);
+      },
+      (error: LoadError) => {
+        if (!hosted.superseded) this.#backOff(error);
+        hosted.draining = true;
+        this.#wake();
+      },
+    );
+    void process.ended.then((loss) => this.#remove(hosted, loss));
+    return hosted;
+  }
+
+  /** The present processes finish their runs, take no new ones and stop. The agent gets a new chance at once. */
+  drain(): void {
+    this.#failures = 0;
+    this.#retryAt = 0;
+    for (const hosted of this.hosted) {
+      this.#retire(hosted);
+      if (hosted.seats === 0 || hosted.superseded) void hosted.process.stop();
+    }
+    this.#wake();
+  }
+
+  /** Stops all processes with whatever they run. Resolves when they are gone. */
+  async stop(): Promise<void> {
+    for (const hosted of this.hosted) this.#retire(hosted);
+    this.#wake();
+    await Promise.all(this.hosted.map((hosted) => hosted.process.stop()));
+  }
+
+  #retire(hosted: Hosted): void {
+    hosted.draining = true;
+    if (!hosted.loaded) hosted.superseded = true;
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+
+  #open(): Hosted[] {
+    return this.hosted.filter((hosted) => !hosted.draining && !hosted.process.wasEndedByUs);
+  }
+
+  #idle(hosted: Hosted): void {
+    clearTimeout(hosted.idle);
+    hosted.idle = setTimeout(() => {
+      hosted.draining = true;
+      void hosted.process.stop();
+    }, this.version.runner.idle_timeout_s * 1000).unref();
+  }
+
+  #remember(logId: number, serial: number): void {
+    this.#homes.delete(logId);
+    this.#homes.set(logId, serial);
+    if (this.#homes.size > MAX_REMEMBERED_THREADS) this.#homes.delete(this.#homes.keys().next().value!);
+  }
+
+  #remove(hosted: Hosted, loss: AgentLost): void {
+    clearTimeout(hosted.idle);
+    this.hosted.splice(this.hosted.indexOf(hosted), 1);
+    if (hosted.loaded) {
+      const early = performance.now() - hosted.loadedAt < EARLY_DEATH_MS && !hosted.proven;
+      if (!early) this.#failures = 0;
+      else if (!hosted.process.wasEndedByUs) this.#backOff(earlyDeath(loss));
+    }
+    this.#wake();
+  }
+
+  #backOff(error: LoadError): void {
+    this.#lastError = error;
+    this.#retryAt = performance.now() + Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** this.#failures);
+    this.#failures++;
+  }
+}
+
+/** The one with the fewest runs; of equals one that is loaded. */
+function emptiest(free: Hosted[]): Hosted | undefined {
+  const load = (hosted: Hosted) => hosted.seats + (hosted.loaded ? 0 : 0.5);
+  return free.toSorted((a, b) => load(a) - load(b))[0];
+}
+
+function earlyDeath(loss: AgentLost): LoadError {
+  return new LoadError({
+    code: "load_failed",
+    message: `The agent process ${loss.reason} right after its start.`,
+    ...(loss.stderr === "" ? {} : { traceback: loss.stderr }),
+  });
+}

@@ -1,0 +1,361 @@
+/**
+ * One agent process: a child that has loaded one version and executes its runs. This file starts it, speaks the
+ * protocol over file descriptor 3 and ends it. It never restarts anything and knows nothing of versions or threads.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
+import type { Json } from "../core/json.ts";
+import { AgentLost, LoadError } from "./errors.ts";
+import {
+  DRAIN_MS,
+  HUNG_CHECK_PARTS,
+  KILL_CONFIRM_MS,
+  MAX_LINE_BYTES,
+  MAX_UNACKNOWLEDGED_BYTES,
+  MAX_UNSENT_BYTES,
+  MB,
+  memoryCeilingMb,
+  PROCESS_LIMITS,
+  type ProcessLimits,
+  WARM_SHARE,
+} from "./limits.ts";
+import { LineCutter } from "./lines.ts";
+import { AgentOutput, type OnOutput } from "./output.ts";
+import { parseRunnerMessage, type RunnerMessage, type RunStart, type ServerMessage } from "./protocol.ts";
+import { AgentRun, type RunHost } from "./run.ts";
+
+export type AgentProcessOptions = {
+  framework: "langgraph-js" | "function";
+  entrypoint: string;
+  /** The project's folder, absolute: also the working directory. */
+  directory: string;
+  memoryMb: number;
+  /** The whole environment of the child. */
+  env: Record<string, string>;
+  /** A line printed outside any run. */
+  onOutput: OnOutput;
+  /** The process has been silent for so long. Called once per silence. */
+  onHung?: (silentMs: number) => void;
+  nodePath?: string;
+  runnerPath?: string;
+  limits?: Partial<ProcessLimits>;
+};
+
+/** What the runner says of the agent it loaded. */
+export type LoadedAgent = { schemas: Json | null; graph: Json | null };
+
+/** The Node runner's main file: TypeScript in a clone, JavaScript in the published package. */
+const nodeRunnerPath = fileURLToPath(
+  new URL(`../../runners/node/main.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url),
+);
+
+export class AgentProcess {
+  /** Resolves, never rejects, when the process is gone; the value says why. */
+  readonly ended: Promise<AgentLost>;
+  readonly #options: AgentProcessOptions;
+  readonly #limits: ProcessLimits;
+  readonly #runs = new Map<string, AgentRun>();
+  readonly #full = new Set<AgentRun>();
+  readonly #lines = new LineCutter(MAX_LINE_BYTES);
+  readonly #loading = Promise.withResolvers<LoadedAgent>();
+  readonly #ending = Promise.withResolvers<AgentLost>();
+  readonly #host: RunHost;
+  #child: ChildProcess | undefined;
+  #pipe: Socket | undefined;
+  #output: AgentOutput[] = [];
+  #phase: "new" | "loading" | "loaded" | "ended" = "new";
+  #reason: string | undefined;
+  #broken = false;
+  #exit: { code: number | null; signal: string | null } | undefined;
+  #lastAlive = 0;
+  #silenceReported = false;
+  #memoryMb = 0;
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  constructor(options: AgentProcessOptions) {
+    this.#options = options;
+    this.#limits = { ...PROCESS_LIMITS, ...options.limits };
+    this.ended = this.#ending.promise;
+    this.#host = {
+      send: (message) => this.#send(message),
+      full: (run) => {
+        this.#full.add(run);
+        if (!this.#exit) this.#pipe?.pause();
+      },
+      drained: (run) => {
+        this.#full.delete(run);
+        if (this.#full.size === 0) this.#pipe?.resume();
+        // It may have spoken all the while: its silence counts from now.
+        this.#lastAlive = performance.now();
+      },
+      kill: (reason) => this.kill(reason),
+      cancelGraceMs: this.#limits.cancelGraceMs,
+    };
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Resident memory as the process last said, in MB. */
+  get memoryMb(): number {
+    return this.#memoryMb;
+  }
+
+  /** True while a run is behind and nothing is read from the process. */
+  get readingPaused(): boolean {
+    return this.#pipe?.isPaused() ?? false;
+  }
+
+  /** True when we ended it on purpose or for breaking a rule; false when it went by itself. */
+  get wasEndedByUs(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  /** Starts the process and loads the agent. Rejects with a LoadError; the process is then gone or going. */
+  start(): Promise<LoadedAgent> {
+    if (this.#phase !== "new") throw new Error("An agent process starts once.");
+    this.#phase = "loading";
+    try {
+      this.#spawn();
+    } catch (error) {
+      // An environment or arguments too large for the system are refused at once, most else by an event.
+      this.#failToStart(error as Error);
+    }
+    this.#after(this.#limits.loadTimeoutMs, () => {
+      if (this.#phase === "loading") {
+        this.kill(`was killed: the agent had not loaded after ${this.#limits.loadTimeoutMs / 1000} s`);
+      }
+    });
+    return this.#loading.promise;
+  }
+
+  /** Starts a run. Aborting the signal cancels it; the messages go on until its end. */
+  run(start: RunStart, signal?: AbortSignal): AgentRun {
+    return this.#open({ type: "run", ...start }, signal);
+  }
+
+  /** Applies values as the node `asNode`; answered with a checkpoint and `done`, like a run. */
+  update(start: RunStart, values: Json, asNode: string | null, signal?: AbortSignal): AgentRun {
+    return this.#open({ type: "update", ...start, values, as_node: asNode }, signal);
+  }
+
+  /** Ends the process: its pipe closes and it gets SIGTERM; SIGKILL follows. Resolves when it is gone. */
+  async stop(): Promise<void> {
+    if (this.#phase === "new") this.#end();
+    if (this.#phase !== "ended" && this.#reason === undefined) {
+      this.#reason = "was stopped";
+      this.#pipe?.end();
+      this.#signalGroup("SIGTERM");
+      this.#after(this.#limits.stopGraceMs, () => this.kill("was stopped"));
+    }
+    await this.ended;
+  }
+
+  /** Ends the process and its children at once. `reason` completes the sentence "The agent process …". */
+  kill(reason: string): void {
+    if (this.#phase === "ended") return;
+    this.#reason ??= reason;
+    this.#signalGroup("SIGKILL");
+    this.#after(KILL_CONFIRM_MS, () => this.#end());
+  }
+
+  #spawn(): void {
+    const { nodePath, runnerPath, directory, env, memoryMb, onOutput } = this.#options;
+    const child = spawn(
+      nodePath ?? process.execPath,
+      [`--max-old-space-size=${memoryMb}`, runnerPath ?? nodeRunnerPath],
+      // Its own process group, so that ending it ends what it started too, and Ctrl-C reaches only the server.
+      { cwd: directory, env, stdio: ["ignore", "pipe", "pipe", "pipe"], detached: true },
+    );
+    this.#child = child;
+    child.on("error", (error) => this.#failToStart(error));
+    child.on("exit", (code, signal) => this.#drain(code, signal));
+    child.on("close", () => {
+      if (this.#exit) this.#end();
+    });
+    // Absent when the system had no file descriptors left; the error event follows.
+    const pipe = child.stdio?.[3];
+    if (!(pipe instanceof Socket) || !child.stdout || !child.stderr) return;
+    this.#pipe = pipe;
+    this.#output = [
+      new AgentOutput(child.stdout, "stdout", onOutput),
+      new AgentOutput(child.stderr, "stderr", onOutput),
+    ];
+    pipe.on("data", (chunk: Buffer) => this.#read(chunk));
+    // A write into a pipe the child has left: its end is reported by `end` and `exit`.
+    pipe.on("error", () => {});
+    pipe.on("end", () =>
+      this.#after(this.#limits.stopGraceMs, () => this.kill("closed its pipe and was killed")),
+    );
+  }
+
+  #failToStart(error: Error): void {
+    if (this.#child?.pid !== undefined) return;
+    this.#reason ??= `could not be started in ${this.#options.directory}: ${error.message}`;
+    this.#end();
+  }
+
+  #open(
+    message: Extract<ServerMessage, { type: "run" | "update" }>,
+    signal: AbortSignal | undefined,
+  ): AgentRun {
+    const id = message.run_id;
+    if (this.#runs.has(id)) throw new Error(`${id} is already in this agent process.`);
+    const run = new AgentRun(id, this.#host);
+    if (this.#phase !== "loaded") {
+      run.lose(this.#loss());
+      return run;
+    }
+    this.#runs.set(id, run);
+    const cancel = () => run.cancel();
+    void run.ended.then(() => {
+      this.#runs.delete(id);
+      signal?.removeEventListener("abort", cancel);
+    });
+    this.#send(message);
+    if (signal?.aborted) cancel();
+    else signal?.addEventListener("abort", cancel, { once: true });
+    return run;
+  }
+
+  #send(message: ServerMessage): void {
+    const pipe = this.#pipe;
+    if (!pipe?.writable) return;
+    pipe.write(`${JSON.stringify(message)}\n`);
+    if (pipe.writableLength > MAX_UNSENT_BYTES) {
+      this.#break(`was killed: it left ${Math.floor(MAX_UNSENT_BYTES / MB)} MB unread`);
+    }
+  }
+
+  #read(chunk: Buffer): void {
+    try {
+      for (const line of this.#lines.cut(chunk)) {
+        if (this.#broken) return;
+        this.#receive(parseRunnerMessage(line.toString("utf8")), line.length);
+      }
+    } catch (error) {
+      this.#break(`was killed: it sent ${(error as Error).message}`);
+    }
+  }
+
+  #receive(message: RunnerMessage, bytes: number): void {
+    switch (message.type) {
+      case "ready":
+        this.#lastAlive = performance.now();
+        this.#send({
+          type: "load",
+          framework: this.#options.framework,
+          entrypoint: this.#options.entrypoint,
+          directory: this.#options.directory,
+          max_unacknowledged_bytes: MAX_UNACKNOWLEDGED_BYTES,
+          max_warm_bytes: Math.floor(this.#options.memoryMb * MB * WARM_SHARE),
+        });
+        return;
+      case "loaded":
+        if (this.#phase !== "loading") throw new Error("a second loaded");
+        this.#phase = "loaded";
+        this.#watchSilence();
+        this.#loading.resolve({ schemas: message.schemas ?? null, graph: message.graph ?? null });
+        return;
+      case "load_failed":
+        this.#loading.reject(new LoadError(message.error));
+        void this.stop();
+        return;
+      case "alive":
+        this.#remember(message.memory_mb);
+        return;
+      default:
+        // A run that is over may have a straggler, such as a timer of the agent that logs: it belongs nowhere now.
+        this.#runs.get(message.run_id)?.deliver(message, bytes);
+    }
+  }
+
+  #remember(memoryMb: number): void {
+    this.#lastAlive = performance.now();
+    this.#silenceReported = false;
+    this.#memoryMb = memoryMb;
+    const ceiling = memoryCeilingMb(this.#options.memoryMb);
+    if (memoryMb > ceiling) this.kill(`was killed: it used more than ${ceiling} MB`);
+  }
+
+  #watchSilence(): void {
+    const every = this.#limits.hungAfterMs / HUNG_CHECK_PARTS;
+    const timer = setInterval(() => {
+      const silent = performance.now() - this.#lastAlive;
+      if (silent < this.#limits.hungAfterMs || this.#silenceReported || this.readingPaused) return;
+      this.#silenceReported = true;
+      this.#options.onHung?.(Math.round(silent));
+    }, every).unref();
+    this.#timers.add(timer);
+  }
+
+  /** It no longer keeps to the protocol: nothing further from it is believed. */
+  #break(reason: string): void {
+    this.#broken = true;
+    this.kill(reason);
+    this.#pipe?.destroy();
+  }
+
+  /** It has exited: end its children, then read what it had written before, which the pipe's size bounds. */
+  #drain(code: number | null, signal: string | null): void {
+    this.#signalGroup("SIGKILL");
+    this.#exit = { code, signal };
+    this.#pipe?.resume();
+    for (const output of this.#output) output.drain();
+    this.#after(DRAIN_MS, () => this.#end());
+  }
+
+  #end(): void {
+    if (this.#phase === "ended") return;
+    const loss = this.#loss();
+    const wasLoading = this.#phase === "loading";
+    this.#phase = "ended";
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const stream of [this.#pipe, this.#child?.stdout, this.#child?.stderr]) stream?.destroy();
+    if (wasLoading) {
+      const traceback = loss.stderr === "" ? {} : { traceback: loss.stderr };
+      this.#loading.reject(
+        new LoadError({
+          code: "load_failed",
+          message: `The agent could not be loaded: its process ${loss.reason}.`,
+          ...traceback,
+        }),
+      );
+    }
+    for (const run of this.#runs.values()) run.lose(loss);
+    this.#ending.resolve(loss);
+  }
+
+  #loss(): AgentLost {
+    const stderr = this.#output[1]?.tail() ?? "";
+    const { code, signal } = this.#exit ?? { code: null, signal: null };
+    return new AgentLost(this.#reason ?? this.#ownEnd(code, signal, stderr), code, signal, stderr);
+  }
+
+  #ownEnd(code: number | null, signal: string | null, stderr: string): string {
+    if (stderr.includes("JavaScript heap out of memory")) {
+      return `ran out of memory (memory_mb = ${this.#options.memoryMb})`;
+    }
+    if (signal !== null) return `was ended by ${signal}`;
+    return code === null ? "is not running" : `exited with code ${code}`;
+  }
+
+  /** Only ever our own child's group. It is gone when the system knows no such group (or, on macOS, only zombies). */
+  #signalGroup(signal: "SIGTERM" | "SIGKILL"): void {
+    const pid = this.#child?.pid;
+    // Once its exit is known its number may be another's.
+    if (pid === undefined || this.#exit) return;
+    try {
+      process.kill(-pid, signal);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "ESRCH" && code !== "EPERM") throw error;
+    }
+  }
+
+  #after(ms: number, act: () => void): void {
+    if (this.#phase !== "ended") this.#timers.add(setTimeout(act, ms));
+  }
+}

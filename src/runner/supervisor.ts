@@ -1,0 +1,236 @@
+/**
+ * Hosts the agent processes of this node, by version and environment, and hands out seats in them. Does not decide
+ * which run comes next and stores nothing: when a process is lost, the run's iterator says so and the engine decides.
+ */
+import { availableParallelism } from "node:os";
+import { isDeepStrictEqual } from "node:util";
+import type { Json } from "../core/json.ts";
+import { Problem } from "../core/problem.ts";
+import type { ProcessLimits } from "./limits.ts";
+import { type AgentVersion, type Hosted, Pool } from "./pool.ts";
+import { AgentProcess, type LoadedAgent } from "./process.ts";
+import type { RunStart } from "./protocol.ts";
+import type { AgentRun } from "./run.ts";
+
+export type Logger = Record<"info" | "warn" | "error", (details: object, message: string) => void>;
+
+export type SupervisorOptions = {
+  logger: Logger;
+  /** How many processes a version may have where it does not say. Default: this machine's cores. */
+  cores?: number;
+  nodePath?: string;
+  runnerPath?: string;
+  limits?: Partial<ProcessLimits>;
+};
+
+export type LoadRequest = {
+  version: AgentVersion;
+  environment: string;
+  /** The whole environment of the process, from agentEnvironment. Processes with another one are replaced. */
+  env: Record<string, string>;
+  signal: AbortSignal;
+};
+export type AcquireRequest = LoadRequest & { log_id: number };
+
+/** A line of `processes()`, for operations. */
+export type ProcessState = {
+  pid: number | null;
+  version_id: string;
+  environment: string;
+  state: "loading" | "ready" | "draining";
+  runs: number;
+  memory_mb: number;
+  started_at: string;
+};
+
+/** A seat in a process, for one run or update after another until it is released. */
+export class Slot {
+  readonly agent: LoadedAgent;
+  readonly #pool: Pool;
+  readonly #hosted: Hosted;
+  readonly #runs: AgentRun[] = [];
+  #released = false;
+
+  constructor(pool: Pool, hosted: Hosted, agent: LoadedAgent) {
+    this.#pool = pool;
+    this.#hosted = hosted;
+    this.agent = agent;
+  }
+
+  get pid(): number | undefined {
+    return this.#hosted.process.pid;
+  }
+
+  run(start: RunStart, signal?: AbortSignal): AgentRun {
+    return this.#track(this.#hosted.process.run(start, signal));
+  }
+
+  update(start: RunStart, values: Json, asNode: string | null, signal?: AbortSignal): AgentRun {
+    return this.#track(this.#hosted.process.update(start, values, asNode, signal));
+  }
+
+  /** Gives the seat back: a run still open in it is canceled, and the seat is free once that is over. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    for (const run of this.#runs) run.abandon();
+    void Promise.all(this.#runs.map((run) => run.ended)).then(() => this.#pool.leave(this.#hosted));
+  }
+
+  #track(run: AgentRun): AgentRun {
+    this.#runs.push(run);
+    void run.ended.then(() => {
+      if (run.finished) this.#hosted.proven = true;
+    });
+    return run;
+  }
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #pools = new Map<string, Pool>();
+  #closed = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * A seat in a process that has loaded the version; starts one, or waits for a free seat until the signal aborts.
+   * Throws a LoadError when the agent cannot be loaded, at once while it is left alone after the last failure.
+   */
+  acquire(request: AcquireRequest): Promise<Slot> {
+    return this.#inPool(request, async (pool) => {
+      const hosted = pool.seat(request.log_id);
+      if (!hosted) {
+        await unlessAborted(pool.changed, request.signal);
+        return undefined;
+      }
+      try {
+        const agent = await unlessAborted(hosted.loading, request.signal);
+        if (!hosted.draining) return new Slot(pool, hosted, agent);
+        pool.leave(hosted);
+        return undefined;
+      } catch (error) {
+        pool.leave(hosted);
+        if (hosted.superseded) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** Starts a process of the version now, unless one is there, and says what it loaded. Throws a LoadError. */
+  load(request: LoadRequest): Promise<LoadedAgent> {
+    return this.#inPool(request, async (pool) => {
+      const hosted = pool.present() ?? pool.start();
+      try {
+        return await unlessAborted(hosted.loading, request.signal);
+      } catch (error) {
+        if (hosted.superseded) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** The version's files or variables have changed: its processes drain, and the next acquire starts a new one. */
+  reload(versionId: string): void {
+    for (const pool of this.#pools.values()) {
+      if (pool.version.version_id === versionId) pool.drain();
+    }
+  }
+
+  processes(): ProcessState[] {
+    return [...this.#pools.values()].flatMap((pool) =>
+      pool.hosted.map((hosted) => ({
+        pid: hosted.process.pid ?? null,
+        version_id: pool.version.version_id,
+        environment: pool.environment,
+        state: hosted.draining ? "draining" : hosted.loaded ? "ready" : "loading",
+        runs: hosted.seats,
+        memory_mb: hosted.process.memoryMb,
+        started_at: hosted.startedAt,
+      })),
+    );
+  }
+
+  /** Stops every process and waits for their ends. Open runs are lost; later acquires are refused. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
+  }
+
+  /** Tries until an attempt has an answer; one that was overtaken by a reload or found no seat has none. */
+  async #inPool<T>(request: LoadRequest, attempt: (pool: Pool) => Promise<T | undefined>): Promise<T> {
+    const pool = this.#pool(request);
+    pool.callers++;
+    try {
+      while (true) {
+        request.signal.throwIfAborted();
+        if (this.#closed)
+          throw new Problem("unavailable", { message: "The server is stopping. Try again shortly." });
+        const answer = await attempt(pool);
+        if (answer !== undefined) return answer;
+      }
+    } finally {
+      pool.callers--;
+    }
+  }
+
+  #pool({ version, environment, env }: LoadRequest): Pool {
+    const key = JSON.stringify([version.version_id, environment]);
+    const known = this.#pools.get(key);
+    if (known) {
+      known.version = version;
+      if (!isDeepStrictEqual(known.env, env)) {
+        known.env = env;
+        known.drain();
+      }
+      return known;
+    }
+    for (const [name, pool] of this.#pools) if (pool.forgettable) this.#pools.delete(name);
+    const cores = this.#options.cores ?? availableParallelism();
+    const pool = new Pool(version, environment, env, cores, (pool) => this.#start(pool));
+    this.#pools.set(key, pool);
+    return pool;
+  }
+
+  #start({ version, environment, env }: Pool): AgentProcess {
+    const { logger, nodePath, runnerPath, limits } = this.#options;
+    const about = { version_id: version.version_id, environment };
+    const child = new AgentProcess({
+      framework: version.framework,
+      entrypoint: version.entrypoint,
+      directory: version.directory,
+      memoryMb: version.runner.memory_mb,
+      env,
+      onOutput: (line, stream) => logger.info({ ...about, pid: child.pid, stream }, line),
+      onHung: (silentMs) =>
+        logger.warn(
+          { ...about, pid: child.pid, silent_ms: silentMs },
+          "An agent process does not respond; its code blocks its loop",
+        ),
+      ...(nodePath === undefined ? {} : { nodePath }),
+      ...(runnerPath === undefined ? {} : { runnerPath }),
+      ...(limits === undefined ? {} : { limits }),
+    });
+    void child.ended.then((loss) => {
+      const details = { ...about, pid: child.pid, exit_code: loss.exitCode, signal: loss.signal };
+      if (loss.reason === "was stopped") logger.info(details, "An agent process was stopped");
+      else logger.warn(details, loss.message);
+    });
+    return child;
+  }
+}
+
+/** The promise's answer, or the signal's reason when it aborts first. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  signal.throwIfAborted();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

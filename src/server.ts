@@ -1,0 +1,232 @@
+/** The composition root: builds everything, starts it, and stops it in reverse. */
+import { randomBytes } from "node:crypto";
+import { EventEmitter } from "node:events";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseEnv } from "node:util";
+import { pino } from "pino";
+import { type Config, type LocalServer, localConfigFolder } from "./config.ts";
+import { prefixedId } from "./core/ids.ts";
+import { isOver } from "./core/moves.ts";
+import type { RunError } from "./core/run.ts";
+import { type Manifest, readManifest, runnableHere } from "./deploy/manifest.ts";
+import { agentVersion } from "./engine/agent_version.ts";
+import { Hints } from "./engine/hints.ts";
+import type { Node } from "./engine/node.ts";
+import { recoverRuns, sweep } from "./engine/sweep.ts";
+import { type RunWatch, Worker } from "./engine/worker.ts";
+import { type App, makeHttp } from "./http/app.ts";
+import { hashKey } from "./http/auth.ts";
+import { newKey } from "./http/v1/keys.ts";
+import { agentEnvironment } from "./runner/environment.ts";
+import { Supervisor } from "./runner/supervisor.ts";
+import type { Database } from "./store/database.ts";
+import { listDeployments, putDevDeployment, type VersionRow } from "./store/deployments.ts";
+import { createKey, findKey } from "./store/keys.ts";
+import { migrate } from "./store/migrate.ts";
+import { findRun } from "./store/runs.ts";
+import { sql } from "./store/sql.ts";
+import { SqliteDatabase } from "./store/sqlite.ts";
+
+/** Something a person watching the server wants to read. */
+export type Activity = {
+  at: string;
+  kind: "run_started" | "run_over" | "agent_output" | "agent_loaded" | "agent_load_failed";
+  deployment?: string;
+  run_id?: string;
+  thread_id?: string | null;
+  status?: string;
+  duration_ms?: number;
+  text?: string;
+};
+
+export type RunningServer = {
+  url: string;
+  /** A full key, for the CLI on this machine. */
+  apiKey: string;
+  deployments: { deployment_id: string; name: string; framework: string }[];
+  /** Loads the folder of `dev` again: running runs finish on the old source. Resolves with what is wrong, or null. */
+  reload(): Promise<string | null>;
+  onActivity(listener: (activity: Activity) => void): () => void;
+  /** Lets runs finish for a moment, gives back the others, and stops. */
+  close(): Promise<void>;
+};
+
+/** How long the agent of a dev folder may take to load when the server starts or reloads. */
+const DEV_LOAD_MS = 60_000;
+
+export async function startServer(config: Config, options: { dev: Manifest | null }): Promise<RunningServer> {
+  const activities = new EventEmitter<{ activity: [Activity] }>();
+  const tell = (activity: Omit<Activity, "at">) =>
+    activities.emit("activity", { at: new Date().toISOString(), ...activity });
+  const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const database = new SqliteDatabase(config.data, config.durability);
+  await migrate(database);
+  const supervisor = new Supervisor({ logger });
+  const node: Node = {
+    node_id: prefixedId("node", randomBytes(12)),
+    machine: config.machine,
+    database,
+    supervisor,
+    hints: new Hints(database),
+    logger,
+    agentVariables: (version) => agentVariables(config, options.dev, version),
+  };
+  await database.transaction((tx) =>
+    tx.query(
+      sql`insert into nodes (node_id, machine, started_at) values (${node.node_id}, ${node.machine}, ${tx.dialect.now})`,
+    ),
+  );
+  // The data folder is ours alone: whoever holds a lease in it is gone.
+  const recovered = await recoverRuns(node, true);
+  if (recovered > 0) logger.info({ recovered }, "took back the runs of the server before this one");
+  let version = options.dev && (await deployFolder(database, options.dev, config.machine));
+  const worker = new Worker(node, config.concurrency, watchRuns(database, tell));
+  const closing = new AbortController();
+  const app: App = { node, worker, serverKey: config.apiKey, closing: closing.signal, logger };
+  const http = await makeHttp(app, config.cors);
+  const url = await http.listen({ host: config.host, port: config.port });
+  const apiKey = await adminKey(database, config);
+  const local = url.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
+  writeLocalServer(config, { url: local, api_key: apiKey });
+  worker.begin();
+  const sweeping = sweep(node, worker, closing.signal);
+
+  async function load(): Promise<string | null> {
+    if (!version) return null;
+    const name = options.dev!.name;
+    try {
+      await supervisor.load({
+        version: agentVersion(version),
+        environment: "production",
+        env: node.agentVariables(version),
+        signal: AbortSignal.timeout(DEV_LOAD_MS),
+      });
+      tell({ kind: "agent_loaded", deployment: name });
+      return null;
+    } catch (error) {
+      const { message, traceback } = (error as { error?: { message: string; traceback?: string } }).error ?? {
+        message: String(error),
+      };
+      const text =
+        traceback && !traceback.includes(message) ? `${message}\n${traceback}` : (traceback ?? message);
+      tell({ kind: "agent_load_failed", deployment: name, text });
+      return text;
+    }
+  }
+
+  return {
+    url: local,
+    apiKey,
+    deployments: (await listDeployments(database, {})).map(({ deployment_id, name, framework }) => ({
+      deployment_id,
+      name,
+      framework,
+    })),
+    async reload() {
+      if (!options.dev || !version) return load();
+      version = await deployFolder(
+        database,
+        readManifest(options.dev.directory, options.dev.name),
+        config.machine,
+      );
+      supervisor.reload(version.version_id);
+      return load();
+    },
+    onActivity(listener) {
+      activities.on("activity", listener);
+      return () => activities.off("activity", listener);
+    },
+    async close() {
+      closing.abort();
+      await http.close();
+      await worker.close();
+      await sweeping;
+      await supervisor.close();
+      node.hints.close();
+      await database.close();
+    },
+  };
+}
+
+/** Runs as activities. The end is read from the store: whatever this node believes, the row is what happened. */
+function watchRuns(database: Database, tell: (activity: Omit<Activity, "at">) => void): RunWatch {
+  return {
+    began: ({ run }) => tell({ kind: "run_started", run_id: run.run_id, thread_id: run.thread_id }),
+    ended: ({ run }) => {
+      void findRun(database, run.run_id).then((row) => {
+        if (!row || !isOver(row.status)) return;
+        const duration_ms = Date.parse(row.completed_at ?? "") - Date.parse(row.started_at ?? "");
+        const error = row.error === null ? undefined : (JSON.parse(row.error) as RunError).message;
+        tell({
+          kind: "run_over",
+          run_id: row.run_id,
+          thread_id: row.thread_id,
+          status: row.status,
+          duration_ms,
+          ...(error === undefined ? {} : { text: error }),
+        });
+      });
+    },
+  };
+}
+
+/** A folder as the single version of its own deployment. */
+function deployFolder(database: Database, manifest: Manifest, machine: string): Promise<VersionRow> {
+  const refusal = runnableHere(manifest);
+  if (refusal) throw new Error(refusal);
+  const folder = {
+    name: manifest.name,
+    framework: manifest.framework,
+    entrypoint: manifest.entrypoint,
+    runner: manifest.runner,
+    chat: manifest.chat,
+    machine,
+    directory: manifest.directory,
+  };
+  const ids = {
+    deployment_id: prefixedId("dep", randomBytes(12)),
+    version_id: prefixedId("ver", randomBytes(12)),
+  };
+  return database.transaction((tx) => putDevDeployment(tx, folder, ids));
+}
+
+/** `dev` shares the caller's environment and the project's .env with the agent; `serve` only what any program needs. */
+function agentVariables(config: Config, dev: Manifest | null, version: VersionRow): Record<string, string> {
+  if (dev?.directory !== version.directory) return agentEnvironment("serve", config.environment, {});
+  const path = join(version.directory, ".env");
+  const own = existsSync(path) ? (parseEnv(readFileSync(path, "utf8")) as Record<string, string>) : {};
+  return agentEnvironment("dev", config.environment, own);
+}
+
+/** The full key of this data folder, made at the first start and kept in a file only its owner can read. */
+async function adminKey(database: Database, config: Config): Promise<string> {
+  const path = join(config.data, "admin.key");
+  if (existsSync(path)) {
+    const key = readFileSync(path, "utf8").trim();
+    if (key && (await findKey(database, hashKey(key)))) return key;
+  }
+  const key = newKey();
+  await database.transaction((tx) =>
+    createKey(tx, {
+      key_id: prefixedId("key", randomBytes(12)),
+      name: "admin.key",
+      key_hash: hashKey(key),
+      role: "admin",
+      deployment_ids: null,
+    }),
+  );
+  writePrivate(path, `${key}\n`);
+  return key;
+}
+
+function writeLocalServer(config: Config, server: LocalServer): void {
+  const folder = localConfigFolder(config.environment);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  writePrivate(join(folder, "server.json"), `${JSON.stringify(server)}\n`);
+}
+
+function writePrivate(path: string, text: string): void {
+  writeFileSync(path, text, { mode: 0o600 });
+  chmodSync(path, 0o600);
+}

@@ -1,0 +1,385 @@
+/** Checkpoints and pending writes: appended to a thread's log, read back through a View of its lineage. */
+import { type Json, type JsonObject, setOwn } from "../core/json.ts";
+import { first, type Queryable } from "./database.ts";
+import { setHead, takePositions, type View } from "./logs.ts";
+import { join, type Sql, sql, where } from "./sql.ts";
+
+export type Shown = { keys: string[]; values?: JsonObject; next: string[]; tasks: Json[] };
+
+export type NewCheckpoint = {
+  namespace: string;
+  checkpoint_id: string;
+  parent_checkpoint_id: string | null;
+  run_id: string | null;
+  step: number;
+  source: string;
+  /** Channels that changed since the parent, encoded. */
+  channels: Record<string, Json>;
+  /** Channels that hold nothing any more. */
+  removed: string[];
+  state: Json;
+  metadata: Json;
+  shown: Shown | null;
+};
+
+export type CheckpointRow = {
+  position: number;
+  namespace: string;
+  checkpoint_id: string;
+  parent_checkpoint_id: string | null;
+  run_id: string | null;
+  step: number;
+  source: string;
+  /** Channel → position of its value. */
+  channels: Record<string, number>;
+  state: string;
+  metadata: string;
+  shown: Shown | null;
+  created_at: string;
+};
+
+export type NewWrites = {
+  namespace: string;
+  checkpoint_id: string;
+  task_id: string;
+  task_path: string;
+  run_id: string | null;
+  writes: [number, string, Json][];
+};
+
+export type PendingWrite = {
+  task_id: string;
+  task_path: string;
+  idx: number;
+  channel: string;
+  value: Json;
+  run_id: string | null;
+};
+
+const columns = sql`position, namespace, checkpoint_id, parent_checkpoint_id, run_id, step, source, channels, state,
+  metadata, shown, created_at`;
+
+type StoredRow = Omit<CheckpointRow, "channels" | "shown"> & { channels: string; shown: string | null };
+
+function parseRow(row: StoredRow): CheckpointRow {
+  return {
+    ...row,
+    channels: JSON.parse(row.channels) as Record<string, number>,
+    shown: row.shown === null ? null : (JSON.parse(row.shown) as Shown),
+  };
+}
+
+/** Appends a checkpoint; a root one becomes the log's head. Returns its position. */
+export async function putCheckpoint(tx: Queryable, view: View, checkpoint: NewCheckpoint): Promise<number> {
+  const { log_id } = view;
+  const parent =
+    checkpoint.parent_checkpoint_id === null
+      ? undefined
+      : await findCheckpoint(tx, view, checkpoint.namespace, checkpoint.parent_checkpoint_id);
+  const position = await takePositions(tx, log_id, 1);
+  const channels: Record<string, number> = { ...parent?.channels };
+  for (const name of checkpoint.removed) delete channels[name];
+  for (const [name, value] of Object.entries(checkpoint.channels)) {
+    setOwn(channels, name, position);
+    await tx.query(sql`
+      insert into channel_values (log_id, position, channel, value)
+      values (${log_id}, ${position}, ${name}, ${JSON.stringify(value)})`);
+  }
+  await tx.query(sql`
+    insert into checkpoints (log_id, ${columns})
+    values (${log_id}, ${position}, ${checkpoint.namespace}, ${checkpoint.checkpoint_id},
+      ${checkpoint.parent_checkpoint_id}, ${checkpoint.run_id}, ${checkpoint.step}, ${checkpoint.source},
+      ${JSON.stringify(channels)}, ${JSON.stringify(checkpoint.state)}, ${JSON.stringify(checkpoint.metadata)},
+      ${checkpoint.shown === null ? null : JSON.stringify(checkpoint.shown)}, ${tx.dialect.now})`);
+  if (checkpoint.namespace === "") await setHead(tx, log_id, position);
+  return position;
+}
+
+export async function putWrites(tx: Queryable, log_id: number, writes: NewWrites): Promise<void> {
+  const position = await takePositions(tx, log_id, 1);
+  await tx.query(sql`
+    insert into pending_writes (log_id, position, namespace, checkpoint_id, task_id, task_path, run_id, writes)
+    values (${log_id}, ${position}, ${writes.namespace}, ${writes.checkpoint_id}, ${writes.task_id},
+      ${writes.task_path}, ${writes.run_id}, ${JSON.stringify(writes.writes)})`);
+}
+
+/** The checkpoint at a position, whether or not the view still shows it. */
+export async function checkpointAt(
+  q: Queryable,
+  view: View,
+  position: number,
+): Promise<CheckpointRow | undefined> {
+  const rows = await q.query<StoredRow>(sql`
+    select ${columns} from checkpoints where log_id = ${view.logAt(position)} and position = ${position}`);
+  return rows[0] && parseRow(rows[0]);
+}
+
+/** A checkpoint by id, or without an id the one committed last in the namespace. */
+export async function findCheckpoint(
+  q: Queryable,
+  view: View,
+  namespace: string,
+  checkpoint_id?: string,
+): Promise<CheckpointRow | undefined> {
+  return first(await selectCheckpoints(q, view, { namespace, checkpoint_id, limit: 1 }));
+}
+
+/** Checkpoints of a view, the one committed last first. */
+export async function selectCheckpoints(
+  q: Queryable,
+  view: View,
+  options: {
+    namespace?: string | undefined;
+    checkpoint_id?: string | undefined;
+    run_id?: string | undefined;
+    /** Only those committed before this position. */
+    below?: number | undefined;
+    limit: number;
+  },
+): Promise<CheckpointRow[]> {
+  const { namespace, checkpoint_id, run_id } = options;
+  const conditions: (Sql | undefined)[] = [
+    namespace === undefined
+      ? undefined
+      : namespace === ""
+        ? sql`namespace = ''`
+        : sql`namespace = ${namespace}`,
+    checkpoint_id === undefined ? undefined : sql`checkpoint_id = ${checkpoint_id}`,
+    run_id === undefined ? undefined : sql`run_id = ${run_id}`,
+  ];
+  const found: CheckpointRow[] = [];
+  // Segment by segment, so that each read is one range of the primary key, newest first.
+  for (const { log_id, low, high } of view.segments) {
+    let below = Math.min(
+      options.below ?? Number.MAX_SAFE_INTEGER,
+      high === Number.MAX_SAFE_INTEGER ? high : high + 1,
+    );
+    while (found.length < options.limit && below > low + 1) {
+      const count = options.limit - found.length;
+      const rows = await q.query<StoredRow>(sql`
+        select ${columns} from checkpoints
+        ${where([sql`log_id = ${log_id}`, sql`position > ${low}`, sql`position < ${below}`, ...conditions])}
+        order by position desc limit ${count}`);
+      found.push(...rows.filter((row) => view.shows(row.position)).map(parseRow));
+      if (rows.length < count) break;
+      below = rows.at(-1)!.position;
+    }
+  }
+  return found;
+}
+
+/** Checkpoints by id, greatest first, across namespaces when none is named: the order LangGraph's `list` promises. */
+export async function listCheckpointsById(
+  q: Queryable,
+  view: View,
+  options: {
+    namespace?: string | undefined;
+    checkpoint_id?: string | undefined;
+    before?: string | undefined;
+    limit?: number | undefined;
+  },
+): Promise<CheckpointRow[]> {
+  const { namespace, checkpoint_id, before, limit } = options;
+  const rows = await q.query<StoredRow>(sql`
+    select ${columns} from checkpoints
+    ${where([
+      view.within,
+      namespace === undefined ? undefined : sql`namespace = ${namespace}`,
+      checkpoint_id === undefined ? undefined : sql`checkpoint_id = ${checkpoint_id}`,
+      before === undefined ? undefined : sql`checkpoint_id < ${before}`,
+    ])}
+    order by checkpoint_id desc, position desc`);
+  const seen = new Set<string>();
+  const shown = rows.filter((row) => {
+    const key = `${row.namespace}\n${row.checkpoint_id}`;
+    if (seen.has(key) || !view.shows(row.position)) return false;
+    seen.add(key);
+    return true;
+  });
+  return shown.slice(0, limit).map(parseRow);
+}
+
+/** For each run (and each update) of a log, newest first, the position of its last root checkpoint. */
+export async function lastPositionsByRun(
+  q: Queryable,
+  view: View,
+  options: { below: number; limit: number; run_id?: string | undefined },
+): Promise<number[]> {
+  const found: number[] = [];
+  let previous: string | null | undefined;
+  for (const { log_id, low, high } of view.segments) {
+    let below = Math.min(options.below, high === Number.MAX_SAFE_INTEGER ? high : high + 1);
+    const page = 500;
+    while (found.length < options.limit) {
+      const rows = await q.query<{ position: number; run_id: string | null }>(sql`
+        select position, run_id from checkpoints
+        where log_id = ${log_id} and namespace = '' and position > ${low} and position < ${below}
+        order by position desc limit ${page}`);
+      for (const { position, run_id } of rows) {
+        if (!view.shows(position)) continue;
+        const starts = run_id === null || run_id !== previous;
+        previous = run_id;
+        if (starts && (options.run_id === undefined || options.run_id === run_id)) found.push(position);
+      }
+      if (rows.length < page) break;
+      below = rows.at(-1)!.position;
+    }
+  }
+  return found.slice(0, options.limit);
+}
+
+type WritesRow = {
+  position: number;
+  namespace: string;
+  checkpoint_id: string;
+  task_id: string;
+  task_path: string;
+  run_id: string | null;
+  writes: string;
+};
+
+/**
+ * The pending writes of a checkpoint in (task_path, task_id, idx) order. For the framework's special channels
+ * (negative idx) the newest write counts, for the others the first.
+ */
+export async function pendingWrites(
+  q: Queryable,
+  view: View,
+  namespace: string,
+  checkpoint_id: string,
+): Promise<PendingWrite[]> {
+  const rows = await q.query<WritesRow>(sql`
+    select position, namespace, checkpoint_id, task_id, task_path, run_id, writes from pending_writes
+    where ${view.within} and checkpoint_id = ${checkpoint_id} and namespace = ${namespace} order by position`);
+  const kept = new Map<string, PendingWrite>();
+  for (const row of rows) {
+    if (!view.shows(row.position)) continue;
+    for (const [idx, channel, value] of JSON.parse(row.writes) as [number, string, Json][]) {
+      const key = `${row.task_id}\n${idx}`;
+      if (idx >= 0 && kept.has(key)) continue;
+      kept.set(key, {
+        task_id: row.task_id,
+        task_path: row.task_path,
+        idx,
+        channel,
+        value,
+        run_id: row.run_id,
+      });
+    }
+  }
+  return [...kept.values()].sort(
+    (a, b) => compare(a.task_path, b.task_path) || compare(a.task_id, b.task_id) || a.idx - b.idx,
+  );
+}
+
+/** By code point, as Python's strings compare: a replay must apply the writes as the live run did. */
+function compare(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** The encoded values of several checkpoints' channels: position and channel → value. */
+export async function channelValues(
+  q: Queryable,
+  view: View,
+  checkpoints: readonly Pick<CheckpointRow, "channels">[],
+): Promise<(position: number, channel: string) => Json> {
+  const byLog = new Map<number, Set<number>>();
+  for (const { channels } of checkpoints) {
+    for (const position of Object.values(channels)) {
+      const log_id = view.logAt(position);
+      byLog.set(log_id, (byLog.get(log_id) ?? new Set()).add(position));
+    }
+  }
+  const values = new Map<string, Json>();
+  for (const [log_id, positions] of byLog) {
+    const all = [...positions];
+    for (let i = 0; i < all.length; i += 500) {
+      const rows = await q.query<{ position: number; channel: string; value: string }>(sql`
+        select position, channel, value from channel_values
+        where log_id = ${log_id} and position in (${join(all.slice(i, i + 500))})`);
+      for (const row of rows) values.set(`${row.position}\n${row.channel}`, JSON.parse(row.value) as Json);
+    }
+  }
+  return (position, channel) => values.get(`${position}\n${channel}`) ?? null;
+}
+
+/** The positions a run has written to in its log. Only one run writes at a time, so they are one range. */
+export async function positionsOfRun(
+  q: Queryable,
+  log_id: number,
+  run_id: string,
+): Promise<{ from: number; to: number } | undefined> {
+  const row = first(
+    await q.query<{ from_position: number | null; to_position: number | null }>(sql`
+      select min(position) as from_position, max(position) as to_position from (
+        select position from checkpoints where log_id = ${log_id} and run_id = ${run_id}
+        union all
+        select position from pending_writes where log_id = ${log_id} and run_id = ${run_id}
+      ) as written`),
+  );
+  if (!row || row.from_position === null || row.to_position === null) return undefined;
+  return { from: row.from_position, to: row.to_position };
+}
+
+/** The position of the last write that a checkpoint's own run left on it; 0 when there is none. */
+export async function lastWriteOf(q: Queryable, view: View, checkpoint: CheckpointRow): Promise<number> {
+  const rows = await q.query<{ position: number; run_id: string | null }>(sql`
+    select position, run_id from pending_writes
+    where ${view.within} and checkpoint_id = ${checkpoint.checkpoint_id} and namespace = ${checkpoint.namespace}`);
+  const own = rows.filter((row) => row.run_id === checkpoint.run_id && view.shows(row.position));
+  return Math.max(0, ...own.map((row) => row.position));
+}
+
+/** Positions of the checkpoints committed after `from`, up to and including `to`. */
+export async function checkpointsBetween(
+  q: Queryable,
+  view: View,
+  from: number,
+  to: number,
+): Promise<number[]> {
+  const rows = await q.query<{ position: number }>(sql`
+    select position from checkpoints where ${view.within} and position > ${from} and position <= ${to}`);
+  return rows.map((row) => row.position);
+}
+
+/**
+ * What keep_latest hides: the positions of all checkpoints and writes but the newest checkpoint of each namespace
+ * and its writes. A checkpoint whose channels need an ancestor's writes (a channel only a reducer can fold) keeps
+ * its whole line of ancestors: nothing of it can be hidden.
+ */
+export async function pruneRanges(q: Queryable, view: View): Promise<{ from: number; to: number }[]> {
+  const rows = await q.query<{
+    position: number;
+    namespace: string;
+    checkpoint_id: string;
+    shown: string | null;
+  }>(sql`
+    select position, namespace, checkpoint_id, shown from checkpoints where ${view.within} order by position desc`);
+  const kept = new Map<string, string>();
+  const dropped: number[] = [];
+  for (const row of rows.filter(({ position }) => view.shows(position))) {
+    const newest = kept.get(row.namespace);
+    if (newest !== undefined) dropped.push(row.position);
+    else {
+      kept.set(row.namespace, row.checkpoint_id);
+      const { values } = JSON.parse(row.shown ?? "{}") as { values?: JsonObject };
+      if (Object.keys(values ?? {}).length > 0) return [];
+    }
+  }
+  const writes = await q.query<{ position: number; namespace: string; checkpoint_id: string }>(sql`
+    select position, namespace, checkpoint_id from pending_writes where ${view.within} order by position desc`);
+  for (const row of writes) {
+    if (view.shows(row.position) && kept.get(row.namespace) !== row.checkpoint_id) dropped.push(row.position);
+  }
+  return toRanges(dropped);
+}
+
+function toRanges(positions: number[]): { from: number; to: number }[] {
+  const ranges: { from: number; to: number }[] = [];
+  for (const position of positions.sort((a, b) => a - b)) {
+    const last = ranges.at(-1);
+    if (last && last.to + 1 === position) last.to = position;
+    else ranges.push({ from: position, to: position });
+  }
+  return ranges;
+}

@@ -1,0 +1,45 @@
+/** What the store asks of a database. SQLite and PostgreSQL each implement it in one small driver. */
+import type { Sql } from "./sql.ts";
+
+/** The few words in which the databases differ. */
+export type Dialect = {
+  readonly name: "sqlite" | "postgres";
+  /** The database's clock as ISO 8601 text, UTC, milliseconds. */
+  readonly now: Sql;
+  /** The same, `seconds` from now (negative: ago). */
+  nowPlus(seconds: number): Sql;
+  /** Locks the selected rows until the transaction ends, leaving out those another one has locked. */
+  readonly forUpdateSkipLocked: Sql;
+};
+
+export interface Queryable {
+  readonly dialect: Dialect;
+  /** Rows of one statement. On a Database it sees only committed rows. */
+  query<R>(statement: Sql): Promise<R[]>;
+}
+
+export interface Transaction extends Queryable {
+  /** Tells listeners, once the transaction is committed and durable, that `topic` is worth a look. */
+  hint(topic: string): void;
+}
+
+export interface Database extends Queryable {
+  /**
+   * Runs `body` in one transaction; resolves once it is committed and as durable as configured. What `body` throws
+   * rolls it back and is thrown on. `body` awaits nothing but its own queries: others wait for it.
+   */
+  transaction<T>(body: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** Calls `listener` with the topic of every hint; returns how to stop. A hint may be lost, data never is. */
+  listen(listener: (topic: string) => void): () => void;
+  close(): Promise<void>;
+}
+
+export function first<R>(rows: R[]): R | undefined {
+  return rows[0];
+}
+
+/** The row that must be there: its absence is a bug, not a client's mistake. */
+export function only<R>(rows: R[]): R {
+  if (rows.length !== 1) throw new Error(`expected one row, got ${rows.length}`);
+  return rows[0] as R;
+}

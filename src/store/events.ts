@@ -1,0 +1,92 @@
+/** The event log of runs. Events of one commit share a row; their numbers come with the lease they were written under. */
+import { type ItemLookup, show, TAG } from "../core/encoding.ts";
+import type { Event, NumberedEvent } from "../core/event.ts";
+import type { Json } from "../core/json.ts";
+import type { Lease } from "../core/lease.ts";
+import { first, type Queryable } from "./database.ts";
+import { itemLookup } from "./items.ts";
+import { sql } from "./sql.ts";
+
+/** The writer's lease was lost: another attempt, or the run's end, has taken its place. */
+export class LeaseLost extends Error {
+  constructor(lease: Lease) {
+    super(`attempt ${lease.attempt} of ${lease.run_id} no longer holds the run`);
+    this.name = "LeaseLost";
+  }
+}
+
+/** Appends events under a lease. Throws LeaseLost, and so rolls back whatever else the transaction wrote. */
+export async function appendEvents(
+  tx: Queryable,
+  lease: Lease,
+  run_number: number,
+  events: Event[],
+): Promise<void> {
+  const row = first(
+    await tx.query<{ last_seq: number }>(sql`
+      update leases set last_seq = last_seq + ${events.length}
+      where log_id = ${lease.log_id} and run_id = ${lease.run_id}
+        and node_id = ${lease.node_id} and attempt = ${lease.attempt}
+      returning last_seq`),
+  );
+  if (!row) throw new LeaseLost(lease);
+  if (events.length > 0) await insertEvents(tx, lease.log_id, run_number, row.last_seq, events);
+}
+
+/** Inserts events whose numbers end with `last_seq`. Only for a caller that took those numbers from the lease. */
+export async function insertEvents(
+  tx: Queryable,
+  log_id: number,
+  run_number: number,
+  last_seq: number,
+  events: Event[],
+): Promise<void> {
+  await tx.query(sql`
+    insert into event_batches (log_id, run_number, last_seq, first_seq, events, created_at)
+    values (${log_id}, ${run_number}, ${last_seq}, ${last_seq - events.length + 1}, ${JSON.stringify(events)},
+      ${tx.dialect.now})`);
+}
+
+type BatchRow = { run_number: number; first_seq: number; last_seq: number; events: string };
+
+/** Events of a log after a place, in order, at most about `limit` of them. Data is shown, items in place. */
+export async function readEvents(
+  q: Queryable,
+  log_id: number,
+  after: { run_number: number; seq: number },
+  limit: number,
+  scope: "run" | "thread",
+): Promise<NumberedEvent[]> {
+  const events: NumberedEvent[] = [];
+  const inRun = sql`run_number = ${after.run_number} and last_seq > ${after.seq}`;
+  const place = scope === "run" ? inRun : sql`(run_number > ${after.run_number} or (${inRun}))`;
+  // A row may hold many events: rows are read a few at a time until there are enough.
+  let cursor: { run_number: number; last_seq: number } | undefined;
+  while (events.length < limit) {
+    const from = cursor
+      ? sql`and (run_number > ${cursor.run_number} or (run_number = ${cursor.run_number} and last_seq > ${cursor.last_seq}))`
+      : sql``;
+    const rows: BatchRow[] = await q.query<BatchRow>(sql`
+      select run_number, first_seq, last_seq, events from event_batches
+      where log_id = ${log_id} and ${place} ${from} order by run_number, last_seq limit 50`);
+    for (const row of rows) {
+      const batch = (
+        row.events.includes(TAG) ? await shown(q, row.events) : JSON.parse(row.events)
+      ) as Event[];
+      for (const [i, event] of batch.entries()) {
+        const seq = row.first_seq + i;
+        if (row.run_number === after.run_number && seq <= after.seq) continue;
+        events.push({ type: event.type, data: event.data, run_number: row.run_number, seq });
+      }
+      cursor = row;
+    }
+    if (rows.length < 50) break;
+  }
+  return events;
+}
+
+async function shown(q: Queryable, text: string): Promise<Json> {
+  const encoded = JSON.parse(text) as Json;
+  const lookup: ItemLookup = await itemLookup(q, [encoded]);
+  return show(encoded, lookup);
+}

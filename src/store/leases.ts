@@ -1,0 +1,46 @@
+/** Leases: who executes which live run, until when. All times are the database's. */
+import { LEASE_S, type Lease } from "../core/lease.ts";
+import type { Queryable } from "./database.ts";
+import { join, sql } from "./sql.ts";
+
+/** A row for a run that waits to be claimed. */
+export async function createLease(tx: Queryable, log_id: number, run_id: string): Promise<void> {
+  await tx.query(
+    sql`insert into leases (log_id, run_id, attempt, last_seq) values (${log_id}, ${run_id}, 0, 0)`,
+  );
+}
+
+/** Gives the run to a node; the attempt is the fence for all that an earlier holder may still send. */
+export async function grantLease(tx: Queryable, lease: Lease): Promise<void> {
+  await tx.query(sql`
+    update leases set node_id = ${lease.node_id}, attempt = ${lease.attempt}, expires_at = ${tx.dialect.nowPlus(LEASE_S)}
+    where log_id = ${lease.log_id} and run_id = ${lease.run_id}`);
+}
+
+/** Takes the run from whoever holds it; the numbering of events stays. */
+export async function revokeLease(tx: Queryable, log_id: number, run_id: string): Promise<void> {
+  await tx.query(sql`
+    update leases set node_id = null, expires_at = null where log_id = ${log_id} and run_id = ${run_id}`);
+}
+
+/** Renews a node's leases; returns those that it still holds, as `run_id attempt` keys. */
+export async function renewLeases(tx: Queryable, node_id: string, leases: Lease[]): Promise<Set<string>> {
+  const held = new Set<string>();
+  for (let i = 0; i < leases.length; i += 100) {
+    const some = leases
+      .slice(i, i + 100)
+      .map(({ log_id, run_id }) => sql`(log_id = ${log_id} and run_id = ${run_id})`);
+    const rows = await tx.query<{ run_id: string; attempt: number }>(sql`
+      update leases set expires_at = ${tx.dialect.nowPlus(LEASE_S)}
+      where node_id = ${node_id} and (${join(some, " or ")}) returning run_id, attempt`);
+    for (const { run_id, attempt } of rows) held.add(`${run_id} ${attempt}`);
+  }
+  return held;
+}
+
+/** Runs whose holder has let the lease run out. With `all`, every held lease: the holders are known to be gone. */
+export async function expiredLeases(q: Queryable, all: boolean): Promise<Lease[]> {
+  return q.query(sql`
+    select log_id, run_id, node_id, attempt from leases
+    where expires_at is not null ${all ? sql`` : sql`and expires_at < ${q.dialect.now}`} limit 1000`);
+}

@@ -1,0 +1,168 @@
+/**
+ * Thread logs: numbered entries that are only ever appended. A copy is a new log that names its parent and the
+ * position it branched at; what it reads is its own entries and its ancestors' up to the branch.
+ */
+import { first, only, type Queryable } from "./database.ts";
+import { join, type Sql, sql } from "./sql.ts";
+
+type LogRow = { log_id: number; parent_log_id: number | null; branch_position: number };
+
+/** The part of one log that belongs to a view: positions above `low`, up to and including `high`. */
+type Segment = { log_id: number; low: number; high: number };
+
+/** What a reader of a log sees: segments of its lineage, newest first, without what drops hide. */
+export class View {
+  readonly segments: readonly Segment[];
+  readonly #hidden: readonly { from_position: number; to_position: number }[];
+
+  constructor(
+    segments: readonly Segment[],
+    hidden: readonly { from_position: number; to_position: number }[],
+  ) {
+    this.segments = segments;
+    this.#hidden = hidden;
+  }
+
+  get log_id(): number {
+    return this.segments[0]!.log_id;
+  }
+
+  shows(position: number): boolean {
+    return !this.#hidden.some((range) => position >= range.from_position && position <= range.to_position);
+  }
+
+  /** The log that holds a position of this lineage. */
+  logAt(position: number): number {
+    const segment = this.segments.find(({ low, high }) => position > low && position <= high);
+    if (!segment) throw new Error(`position ${position} is outside the lineage of log ${this.log_id}`);
+    return segment.log_id;
+  }
+
+  /** A condition that holds for this view's rows of a table keyed by (log_id, position). */
+  get within(): Sql {
+    const parts = this.segments.map(({ log_id, low, high }) =>
+      high === Number.MAX_SAFE_INTEGER
+        ? sql`(log_id = ${log_id} and position > ${low})`
+        : sql`(log_id = ${log_id} and position > ${low} and position <= ${high})`,
+    );
+    return sql`(${join(parts, " or ")})`;
+  }
+}
+
+export async function createLog(tx: Queryable, log_id: number): Promise<boolean> {
+  const rows = await tx.query(sql`
+    insert into logs (log_id, branch_position, next_position, next_item, next_run)
+    values (${log_id}, 0, 1, 1, 1) on conflict do nothing returning log_id`);
+  return rows.length === 1;
+}
+
+/** A log that shows everything `parent` shows up to `position`. Constant time, whatever the parent's length. */
+export async function branchLog(
+  tx: Queryable,
+  log: { log_id: number; parent_log_id: number; position: number; head_position: number | null },
+): Promise<boolean> {
+  const rows = await tx.query(sql`
+    insert into logs (log_id, parent_log_id, branch_position, next_position, next_item, next_run, head_position)
+    values (${log.log_id}, ${log.parent_log_id}, ${log.position}, ${log.position + 1}, 1, 1, ${log.head_position})
+    on conflict do nothing returning log_id`);
+  return rows.length === 1;
+}
+
+/** The log whose entries up to `position` are the newest part of what `view` shows: a copy branches from it. */
+export function branchPoint(view: View, position: number): { parent_log_id: number; position: number } {
+  const segment = view.segments.find(({ low }) => position > low);
+  // Position 0 lies before every entry: branch from the root of the lineage.
+  return { parent_log_id: segment?.log_id ?? view.segments.at(-1)!.log_id, position };
+}
+
+export async function openView(q: Queryable, log_id: number): Promise<View> {
+  const rows = await q.query<LogRow>(sql`
+    with recursive lineage (log_id, parent_log_id, branch_position, depth) as (
+      select log_id, parent_log_id, branch_position, 0 from logs where log_id = ${log_id}
+      union all
+      select logs.log_id, logs.parent_log_id, logs.branch_position, depth + 1
+      from logs join lineage on logs.log_id = lineage.parent_log_id
+    )
+    select log_id, parent_log_id, branch_position from lineage order by depth`);
+  let high = Number.MAX_SAFE_INTEGER;
+  const segments = rows.map(({ log_id, branch_position }) => {
+    const segment = { log_id, low: branch_position, high };
+    high = Math.min(high, branch_position);
+    return segment;
+  });
+  const view = new View(segments, []);
+  const drops = await q.query<{ from_position: number; to_position: number }>(
+    sql`select from_position, to_position from drops where ${view.within}`,
+  );
+  return new View(segments, drops);
+}
+
+export type LogState = { next_position: number; next_item: number; head_position: number | null };
+
+export async function readLog(q: Queryable, log_id: number): Promise<LogState> {
+  return only(
+    await q.query<LogState>(
+      sql`select next_position, next_item, head_position from logs where log_id = ${log_id}`,
+    ),
+  );
+}
+
+/** Takes the next `count` positions of a log; returns the first of them. */
+export async function takePositions(tx: Queryable, log_id: number, count: number): Promise<number> {
+  const row = only(
+    await tx.query<{ next: number }>(sql`
+      update logs set next_position = next_position + ${count} where log_id = ${log_id}
+      returning next_position as next`),
+  );
+  return row.next - count;
+}
+
+export async function setHead(tx: Queryable, log_id: number, position: number | null): Promise<void> {
+  await tx.query(sql`update logs set head_position = ${position} where log_id = ${log_id}`);
+}
+
+/**
+ * Hides positions from readers of this log; a copy that branched earlier still sees them. The head moves back to
+ * the newest root checkpoint still shown.
+ */
+export async function dropPositions(
+  tx: Queryable,
+  log_id: number,
+  ranges: { from: number; to: number }[],
+): Promise<void> {
+  if (ranges.length === 0) return;
+  let position = await takePositions(tx, log_id, ranges.length);
+  for (const { from, to } of ranges) {
+    await tx.query(sql`
+      insert into drops (log_id, position, from_position, to_position) values (${log_id}, ${position++}, ${from}, ${to})`);
+  }
+  const view = await openView(tx, log_id);
+  const { head_position } = await readLog(tx, log_id);
+  if (head_position === null || view.shows(head_position)) return;
+  const rows = await tx.query<{ position: number }>(sql`
+    select position from checkpoints where ${view.within} and namespace = '' order by position desc`);
+  await setHead(tx, log_id, rows.find((row) => view.shows(row.position))?.position ?? null);
+}
+
+/** The log's last name is gone: from now on it may be swept once nothing needs it. */
+export async function abandonLog(tx: Queryable, log_id: number): Promise<void> {
+  await tx.query(sql`update logs set dropped_at = ${tx.dialect.now} where log_id = ${log_id}`);
+}
+
+/** The next number for a run that begins in this log, from 1. */
+export async function takeRunNumber(tx: Queryable, log_id: number): Promise<number> {
+  const row = first(
+    await tx.query<{ next: number }>(sql`
+      update logs set next_run = next_run + 1 where log_id = ${log_id} returning next_run as next`),
+  );
+  if (!row) throw new Error(`log ${log_id} is gone`);
+  return row.next - 1;
+}
+
+/** A stateless run is over: its state is of no use to anyone. Items stay, the run's output refers to them. */
+export async function clearHiddenLog(tx: Queryable, log_id: number): Promise<void> {
+  await tx.query(sql`delete from checkpoints where log_id = ${log_id}`);
+  await tx.query(sql`delete from channel_values where log_id = ${log_id}`);
+  await tx.query(sql`delete from pending_writes where log_id = ${log_id}`);
+  await setHead(tx, log_id, null);
+}

@@ -1,0 +1,291 @@
+/** Runs: created, read, and moved through the table of moves. `advance` is the only way a status changes. */
+import { show } from "../core/encoding.ts";
+import type { Event } from "../core/event.ts";
+import type { Json, JsonObject } from "../core/json.ts";
+import type { Lease } from "../core/lease.ts";
+import { type MoveName, moves, type RunStatus } from "../core/moves.ts";
+import type { Environment, Run, RunError, RunRequest } from "../core/run.ts";
+import { first, type Queryable } from "./database.ts";
+import { insertEvents } from "./events.ts";
+import { itemLookup } from "./items.ts";
+import { createLease, grantLease } from "./leases.ts";
+import { takeRunNumber } from "./logs.ts";
+import { join, type Sql, sql, where } from "./sql.ts";
+
+export type NewRun = {
+  log_id: number;
+  run_id: string;
+  thread_id: string | null;
+  deployment_id: string;
+  version_id: string;
+  environment: Environment;
+  request: RunRequest;
+};
+
+/** Stores a pending run with its request. `input`, `command` and `config` are encoded already. */
+export async function createRun(tx: Queryable, run: NewRun): Promise<void> {
+  const { request } = run;
+  await tx.query(sql`
+    insert into runs (log_id, run_id, thread_id, deployment_id, version_id, environment, status, attempt,
+      fruitless_attempts, metadata, timeout_s, created_at)
+    values (${run.log_id}, ${run.run_id}, ${run.thread_id}, ${run.deployment_id}, ${run.version_id},
+      ${run.environment}, 'pending', 0, 0, ${JSON.stringify(request.metadata ?? {})}, ${request.timeout_s ?? null},
+      ${tx.dialect.now})`);
+  await tx.query(sql`
+    insert into run_requests (log_id, run_id, input, command, config, checkpoint_id, interrupt_before, interrupt_after)
+    values (${run.log_id}, ${run.run_id}, ${JSON.stringify(request.input ?? null)}, ${text(request.command)},
+      ${text(request.config)}, ${request.checkpoint_id ?? null}, ${text(request.interrupt_before)},
+      ${text(request.interrupt_after)})`);
+  await createLease(tx, run.log_id, run.run_id);
+}
+
+function text(value: unknown): string | null {
+  return value === undefined || value === null ? null : JSON.stringify(value);
+}
+
+export type RunRow = {
+  log_id: number;
+  run_id: string;
+  thread_id: string | null;
+  deployment_id: string;
+  version_id: string;
+  version_number: number;
+  environment: Environment;
+  status: RunStatus;
+  run_number: number | null;
+  attempt: number;
+  fruitless_attempts: number;
+  metadata: string;
+  timeout_s: number | null;
+  output: string | null;
+  error: string | null;
+  created_at: string;
+  started_at: string | null;
+  completed_at: string | null;
+};
+
+const columns = sql`runs.log_id, runs.run_id, runs.thread_id, runs.deployment_id, runs.version_id,
+  versions.number as version_number, runs.environment, runs.status, runs.run_number, runs.attempt,
+  runs.fruitless_attempts, runs.metadata, runs.timeout_s, runs.output, runs.error, runs.created_at,
+  runs.started_at, runs.completed_at`;
+
+/** Runs of a deleted thread are not found: their log has lost its thread. */
+const source = sql`runs join versions on versions.version_id = runs.version_id
+  left join threads on threads.log_id = runs.log_id`;
+const named = sql`(runs.thread_id is null or threads.thread_id is not null)`;
+
+export async function findRun(q: Queryable, run_id: string): Promise<RunRow | undefined> {
+  return first(
+    await q.query<RunRow>(sql`select ${columns} from ${source} where runs.run_id = ${run_id} and ${named}`),
+  );
+}
+
+export async function listRuns(
+  q: Queryable,
+  filter: {
+    deployment_ids?: readonly string[] | undefined;
+    log_id?: number | undefined;
+    status?: RunStatus | undefined;
+    /** A run id: only runs made before it. */
+    before?: string | undefined;
+    limit: number;
+  },
+): Promise<RunRow[]> {
+  const { deployment_ids, log_id, status, before, limit } = filter;
+  return q.query<RunRow>(sql`
+    select ${columns} from ${source}
+    ${where([
+      named,
+      deployment_ids === undefined ? undefined : sql`runs.deployment_id in (${join(deployment_ids)})`,
+      log_id === undefined ? undefined : sql`runs.log_id = ${log_id}`,
+      status === undefined ? undefined : sql`runs.status = ${status}`,
+      before === undefined ? undefined : sql`runs.run_id < ${before}`,
+    ])}
+    order by runs.run_id desc limit ${limit}`);
+}
+
+/** Runs as the API shows them. */
+export async function showRuns(q: Queryable, rows: readonly RunRow[]): Promise<Run[]> {
+  const keys = rows.map(({ log_id, run_id }) => sql`(log_id = ${log_id} and run_id = ${run_id})`);
+  const inputs =
+    rows.length === 0
+      ? []
+      : await q.query<{ run_id: string; input: string }>(
+          sql`select run_id, input from run_requests where ${join(keys, " or ")}`,
+        );
+  const inputOf = new Map(inputs.map(({ run_id, input }) => [run_id, JSON.parse(input) as Json]));
+  const outputs = rows.map((row) => (row.output === null ? null : (JSON.parse(row.output) as Json)));
+  const lookup = await itemLookup(q, outputs);
+  return rows.map((row, i) => {
+    const error = row.error === null ? null : (JSON.parse(row.error) as RunError);
+    return {
+      id: row.run_id,
+      thread_id: row.thread_id,
+      deployment_id: row.deployment_id,
+      version_id: row.version_id,
+      version_number: row.version_number,
+      environment: row.environment,
+      status: row.status,
+      input: show(inputOf.get(row.run_id) ?? null, lookup),
+      output: show(outputs[i]!, lookup),
+      error_message: error?.message ?? null,
+      error,
+      metadata: JSON.parse(row.metadata) as JsonObject,
+      attempt: row.attempt,
+      created_at: row.created_at,
+      started_at: row.started_at,
+      completed_at: row.completed_at,
+    };
+  });
+}
+
+export type StoredRequest = {
+  input: Json;
+  command: Json | null;
+  config: Json | null;
+  checkpoint_id: string | null;
+  interrupt_before: string[] | "*" | null;
+  interrupt_after: string[] | "*" | null;
+};
+
+export async function readRequest(q: Queryable, log_id: number, run_id: string): Promise<StoredRequest> {
+  const row = first(
+    await q.query<Record<keyof StoredRequest, string | null>>(sql`
+      select input, command, config, checkpoint_id, interrupt_before, interrupt_after
+      from run_requests where log_id = ${log_id} and run_id = ${run_id}`),
+  );
+  if (!row) throw new Error(`the request of ${run_id} is gone`);
+  const parse = <T>(value: string | null) => (value === null ? null : (JSON.parse(value) as T));
+  return {
+    input: parse<Json>(row.input),
+    command: parse<Json>(row.command),
+    config: parse<Json>(row.config),
+    checkpoint_id: row.checkpoint_id,
+    interrupt_before: parse<string[] | "*">(row.interrupt_before),
+    interrupt_after: parse<string[] | "*">(row.interrupt_after),
+  };
+}
+
+/** The live run of a log, if any: the running one, else the oldest pending one. */
+export async function liveRun(
+  q: Queryable,
+  log_id: number,
+): Promise<{ run_id: string; status: RunStatus } | undefined> {
+  return first(
+    await q.query<{ run_id: string; status: RunStatus }>(sql`
+      select run_id, status from runs where log_id = ${log_id} and status in ('pending', 'running')
+      order by status desc, run_id limit 1`),
+  );
+}
+
+/** How a run ended: what its row keeps, and the data of its last event. */
+export type Ending = { output?: Json; error?: RunError; data: (run: MovedRun) => Json };
+
+export type MovedRun = {
+  log_id: number;
+  run_id: string;
+  thread_id: string | null;
+  environment: Environment;
+  run_number: number | null;
+  attempt: number;
+  timeout_s: number | null;
+  started_at: string | null;
+  completed_at: string | null;
+};
+
+/**
+ * Makes one move of a run, with all that belongs to it: the run's row, the thread's status, the lease and, when the
+ * run is over, its last event. Returns undefined, and changes nothing, when the run is not where the move starts or
+ * the lease is not held.
+ */
+export async function advance(
+  tx: Queryable,
+  name: MoveName,
+  run: { log_id: number; run_id: string },
+  options: { lease?: Lease; ending?: Ending } = {},
+): Promise<MovedRun | undefined> {
+  const move = moves[name];
+  const { lease, ending } = options;
+  if (move.by === "holder" && !lease) throw new Error(`${name} needs a lease`);
+  const over = move.last_event !== null;
+  if (over !== (ending !== undefined)) throw new Error(`${name} ${over ? "needs" : "has no"} ending`);
+  const begins = name === "claim" || over;
+  const moved = first(
+    await tx.query<MovedRun>(sql`
+      update runs set status = ${move.to}
+        ${
+          name === "claim"
+            ? sql`, attempt = attempt + 1, fruitless_attempts = fruitless_attempts + 1,
+            started_at = coalesce(started_at, ${tx.dialect.now})`
+            : sql``
+        }
+        ${over ? sql`, completed_at = ${tx.dialect.now}` : sql``}
+        ${ending?.output === undefined ? sql`` : sql`, output = ${JSON.stringify(ending.output)}`}
+        ${ending?.error === undefined ? sql`` : sql`, error = ${JSON.stringify(ending.error)}`}
+      where log_id = ${run.log_id} and run_id = ${run.run_id} and status in (${join([...move.from])})
+        ${lease ? holds(lease) : sql``}
+      returning log_id, run_id, thread_id, environment, run_number, attempt, timeout_s, started_at,
+        completed_at`),
+  );
+  if (!moved) return undefined;
+  if (begins && moved.run_number === null) {
+    moved.run_number = await takeRunNumber(tx, run.log_id);
+    await tx.query(sql`
+      update runs set run_number = ${moved.run_number} where log_id = ${run.log_id} and run_id = ${run.run_id}`);
+  }
+  await tx.query(sql`
+    update threads set updated_at = ${tx.dialect.now}, status = case
+      when exists (select 1 from runs where log_id = ${run.log_id} and status in ('pending', 'running')) then 'busy'
+      else ${move.thread} end
+    where log_id = ${run.log_id}`);
+  if (move.last_event !== null && ending)
+    await end(tx, moved, { type: move.last_event, data: ending.data(moved) });
+  return moved;
+}
+
+const holds = (lease: Lease): Sql => sql`and exists (
+  select 1 from leases where log_id = ${lease.log_id} and run_id = ${lease.run_id}
+    and node_id = ${lease.node_id} and attempt = ${lease.attempt})`;
+
+/** The run's last event takes the last number, and the lease goes: nothing can follow. */
+async function end(tx: Queryable, run: MovedRun, event: Event): Promise<void> {
+  const lease = first(
+    await tx.query<{ last_seq: number }>(sql`
+      delete from leases where log_id = ${run.log_id} and run_id = ${run.run_id} returning last_seq`),
+  );
+  if (!lease) throw new Error(`live run ${run.run_id} had no lease row`);
+  await insertEvents(tx, run.log_id, run.run_number ?? 0, lease.last_seq + 1, [event]);
+}
+
+/** Claims a pending run for a node. Undefined: somebody else has it, or another run of the thread is running. */
+export async function claimRun(
+  tx: Queryable,
+  run: { log_id: number; run_id: string },
+  node_id: string,
+): Promise<{ lease: Lease; run: MovedRun } | undefined> {
+  const running = await tx.query(sql`select 1 from runs where log_id = ${run.log_id} and status = 'running'`);
+  if (running.length > 0) return undefined;
+  const moved = await advance(tx, "claim", run);
+  if (!moved) return undefined;
+  const lease = { log_id: run.log_id, run_id: run.run_id, node_id, attempt: moved.attempt };
+  await grantLease(tx, lease);
+  return { lease, run: moved };
+}
+
+/** Runs that wait for a node, oldest first, one per thread, of versions this node can execute. */
+export async function claimableRuns(
+  q: Queryable,
+  machine: string,
+  limit: number,
+): Promise<{ log_id: number; run_id: string; version_id: string }[]> {
+  return q.query(sql`
+    select runs.log_id, runs.run_id, runs.version_id from runs join versions on versions.version_id = runs.version_id
+    where runs.status = 'pending' and versions.machine = ${machine}
+      and not exists (select 1 from runs other where other.log_id = runs.log_id and other.status = 'running')
+    order by runs.created_at limit ${limit}`);
+}
+
+/** An attempt that committed a checkpoint was not fruitless. */
+export async function noteProgress(tx: Queryable, log_id: number, run_id: string): Promise<void> {
+  await tx.query(sql`update runs set fruitless_attempts = 0 where log_id = ${log_id} and run_id = ${run_id}`);
+}

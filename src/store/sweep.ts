@@ -1,0 +1,156 @@
+/**
+ * Removes what nothing needs any more: logs without a name, and entries that drops hide. A copy keeps what it can
+ * see. Small steps: each call is one short transaction and says whether there is more to do.
+ */
+import { itemRanges } from "../core/encoding.ts";
+import type { Json } from "../core/json.ts";
+import { first, type Queryable } from "./database.ts";
+import { join, raw, sql } from "./sql.ts";
+
+/** Readers of a deleted thread still get the last event of its run for this long. */
+const ABANDONED_S = 60;
+const ROWS_PER_STEP = 2_000;
+
+const logTables = [
+  "event_batches",
+  "pending_writes",
+  "channel_values",
+  "checkpoints",
+  "items",
+  "drops",
+  "run_requests",
+  "leases",
+  "runs",
+] as const;
+
+/** Sweeps some of one abandoned log that no other log branches from. False: there was none. */
+export async function sweepAbandonedLog(tx: Queryable, abandoned_s = ABANDONED_S): Promise<boolean> {
+  const log = first(
+    await tx.query<{ log_id: number }>(sql`
+      select log_id from logs
+      where dropped_at is not null and dropped_at < ${tx.dialect.nowPlus(-abandoned_s)}
+        and not exists (select 1 from logs child where child.parent_log_id = logs.log_id)
+        and not exists (select 1 from runs where runs.log_id = logs.log_id and status in ('pending', 'running'))
+      limit 1`),
+  );
+  if (!log) return false;
+  for (const name of logTables) {
+    const table = raw(name);
+    const key = raw(keyOf[name]);
+    const gone = await tx.query(sql`
+      delete from ${table} where log_id = ${log.log_id} and ${key} in (
+        select ${key} from ${table} where log_id = ${log.log_id} limit ${ROWS_PER_STEP})
+      returning log_id`);
+    if (gone.length >= ROWS_PER_STEP) return true;
+  }
+  await tx.query(sql`delete from logs where log_id = ${log.log_id}`);
+  return true;
+}
+
+const keyOf: Record<(typeof logTables)[number], string> = {
+  event_batches: "run_number",
+  pending_writes: "position",
+  channel_values: "position",
+  checkpoints: "position",
+  items: "number",
+  drops: "position",
+  run_requests: "run_id",
+  leases: "run_id",
+  runs: "run_id",
+};
+
+type Drop = { log_id: number; position: number; from_position: number; to_position: number };
+
+/** Removes what one drop hides, unless a copy still sees it. False: there was no unswept drop. */
+export async function sweepDrop(tx: Queryable): Promise<boolean> {
+  const drop = first(
+    await tx.query<Drop>(sql`
+      select log_id, position, from_position, to_position from drops where swept = 0 limit 1`),
+  );
+  if (!drop) return false;
+  const { log_id } = drop;
+  // A child that branched inside the hidden range, or after it and before the drop, sees (some of) it.
+  const viewers = await tx.query<{ branch_position: number }>(sql`
+    select branch_position from logs where parent_log_id = ${log_id}
+      and branch_position >= ${drop.from_position} and branch_position < ${drop.position}`);
+  const from = Math.max(drop.from_position, ...viewers.map((viewer) => viewer.branch_position + 1));
+  const range = sql`log_id = ${log_id} and position >= ${from} and position <= ${drop.to_position}`;
+  if (from <= drop.to_position) {
+    await tx.query(sql`delete from pending_writes where ${range}`);
+    await tx.query(sql`delete from checkpoints where ${range}`);
+    await dropUnreferencedValues(tx, log_id, from, drop.to_position);
+  }
+  await tx.query(sql`update drops set swept = 1 where log_id = ${log_id} and position = ${drop.position}`);
+  if ((await tx.query(sql`select 1 from drops where log_id = ${log_id} and swept = 0`)).length === 0) {
+    await dropUnreferencedItems(tx, log_id);
+  }
+  return true;
+}
+
+/** A log and all that branched from it, however far: whoever may refer to its entries. */
+async function family(tx: Queryable, log_id: number): Promise<number[]> {
+  const rows = await tx.query<{ log_id: number }>(sql`
+    with recursive family (log_id) as (
+      select log_id from logs where log_id = ${log_id}
+      union all
+      select logs.log_id from logs join family on logs.parent_log_id = family.log_id
+    )
+    select log_id from family`);
+  return rows.map((row) => row.log_id);
+}
+
+async function dropUnreferencedValues(
+  tx: Queryable,
+  log_id: number,
+  from: number,
+  to: number,
+): Promise<void> {
+  const logs = await family(tx, log_id);
+  const rows = await tx.query<{ channels: string }>(sql`
+    select channels from checkpoints where log_id in (${join(logs)}) and position > ${from}`);
+  const needed = new Set<number>();
+  for (const { channels } of rows) {
+    for (const position of Object.values(JSON.parse(channels) as Record<string, number>))
+      needed.add(position);
+  }
+  const stored = await tx.query<{ position: number }>(sql`
+    select distinct position from channel_values
+    where log_id = ${log_id} and position >= ${from} and position <= ${to}`);
+  const gone = stored.map((row) => row.position).filter((position) => !needed.has(position));
+  for (let i = 0; i < gone.length; i += 500) {
+    await tx.query(sql`
+      delete from channel_values where log_id = ${log_id} and position in (${join(gone.slice(i, i + 500))})`);
+  }
+}
+
+async function dropUnreferencedItems(tx: Queryable, log_id: number): Promise<void> {
+  const logs = sql`log_id in (${join(await family(tx, log_id))})`;
+  // run_requests and events hold what clients sent, and outputs: they refer to items as states do.
+  const texts = [
+    ...(await tx.query<{ text: string }>(sql`select value as text from channel_values where ${logs}`)),
+    ...(await tx.query<{ text: string }>(sql`select writes as text from pending_writes where ${logs}`)),
+    ...(await tx.query<{ text: string }>(sql`select metadata as text from checkpoints where ${logs}`)),
+    ...(await tx.query<{ text: string }>(sql`select state as text from checkpoints where ${logs}`)),
+    ...(await tx.query<{ text: string }>(
+      sql`select shown as text from checkpoints where ${logs} and shown is not null`,
+    )),
+    ...(await tx.query<{ text: string }>(
+      sql`select output as text from runs where ${logs} and output is not null`,
+    )),
+    ...(await tx.query<{ text: string }>(sql`select events as text from event_batches where ${logs}`)),
+  ];
+  const needed = new Set<number>();
+  for (const { text } of texts) {
+    if (!text.includes('"items"')) continue;
+    for (const { log, first: start, count } of itemRanges(JSON.parse(text) as Json)) {
+      if (log === log_id) for (let i = 0; i < count; i++) needed.add(start + i);
+    }
+  }
+  const stored = await tx.query<{ number: number }>(sql`select number from items where log_id = ${log_id}`);
+  const gone = stored.map((row) => row.number).filter((number) => !needed.has(number));
+  for (let i = 0; i < gone.length; i += 500) {
+    await tx.query(
+      sql`delete from items where log_id = ${log_id} and number in (${join(gone.slice(i, i + 500))})`,
+    );
+  }
+}

@@ -1,0 +1,278 @@
+/** Threads: names for positions in logs, with a status, metadata and the tags a search starts from. */
+
+import { show } from "../core/encoding.ts";
+import { isObject, type Json, type JsonObject } from "../core/json.ts";
+import type { ThreadStatus } from "../core/moves.ts";
+import { Problem } from "../core/problem.ts";
+import type { Interrupt, Thread, Ttl } from "../core/thread.ts";
+import { type CheckpointRow, checkpointAt } from "./checkpoints.ts";
+import { first, type Queryable } from "./database.ts";
+import { openView, readLog, type View } from "./logs.ts";
+import { join, type Sql, sql, where } from "./sql.ts";
+import { openQuestions, showCheckpoints } from "./states.ts";
+
+export type ThreadRow = {
+  thread_id: string;
+  log_id: number;
+  deployment_id: string | null;
+  status: ThreadStatus;
+  metadata: string;
+  initial_values: string | null;
+  copied_from: string | null;
+  ttl_minutes: number | null;
+  ttl_strategy: "delete" | "keep_latest" | null;
+  created_at: string;
+  updated_at: string;
+};
+
+const columns = sql`thread_id, log_id, deployment_id, status, metadata, initial_values, copied_from, ttl_minutes,
+  ttl_strategy, created_at, updated_at`;
+
+export type NewThread = {
+  thread_id: string;
+  log_id: number;
+  deployment_id: string;
+  status: ThreadStatus;
+  metadata: JsonObject;
+  /** Encoded. */
+  initial_values: Json | null;
+  copied_from: string | null;
+  ttl: Ttl | null;
+};
+
+/** Stores a thread over a log that exists; false when the id is taken. */
+export async function createThread(tx: Queryable, thread: NewThread): Promise<ThreadRow | undefined> {
+  const row = first(
+    await tx.query<ThreadRow>(sql`
+      insert into threads (${columns})
+      values (${thread.thread_id}, ${thread.log_id}, ${thread.deployment_id}, ${thread.status},
+        ${JSON.stringify(thread.metadata)},
+        ${thread.initial_values === null ? null : JSON.stringify(thread.initial_values)}, ${thread.copied_from},
+        ${thread.ttl?.minutes ?? null}, ${thread.ttl?.strategy ?? null}, ${tx.dialect.now}, ${tx.dialect.now})
+      on conflict do nothing returning ${columns}`),
+  );
+  if (row) await writeTags(tx, row, thread.metadata);
+  return row;
+}
+
+/** Longer values are searched among the candidates, not by the index. */
+const MAX_TAG_LENGTH = 256;
+
+function tagsOf(metadata: JsonObject): [string, string][] {
+  return Object.entries(metadata).flatMap(([key, value]) => {
+    if (typeof value === "object" && value !== null) return [];
+    const text = JSON.stringify(value);
+    return text.length <= MAX_TAG_LENGTH ? [[key, text] as [string, string]] : [];
+  });
+}
+
+async function writeTags(tx: Queryable, thread: ThreadRow, metadata: JsonObject): Promise<void> {
+  const tags = tagsOf(metadata).map(
+    ([key, value]) =>
+      sql`(${thread.deployment_id ?? ""}, ${key}, ${value}, ${thread.created_at}, ${thread.thread_id})`,
+  );
+  for (let i = 0; i < tags.length; i += 100) {
+    await tx.query(sql`
+      insert into thread_tags (deployment_id, key, value, created_at, thread_id)
+      values ${join(tags.slice(i, i + 100))} on conflict do nothing`);
+  }
+}
+
+export async function findThread(q: Queryable, thread_id: string): Promise<ThreadRow | undefined> {
+  return first(await q.query<ThreadRow>(sql`select ${columns} from threads where thread_id = ${thread_id}`));
+}
+
+/** A thread that must exist, in a deployment the caller may see (`allowed`); else the same 404 for both. */
+export async function getThread(
+  q: Queryable,
+  thread_id: string,
+  allowed: (deployment_id: string | null) => boolean,
+): Promise<ThreadRow> {
+  const row = await findThread(q, thread_id);
+  if (!row || !allowed(row.deployment_id)) throw new Problem("not_found", { what: "thread", id: thread_id });
+  return row;
+}
+
+/** Makes an idle thread busy, and so orders concurrent creates; false when it is busy already. */
+export async function occupyThread(tx: Queryable, log_id: number): Promise<boolean> {
+  const rows = await tx.query(sql`
+    update threads set status = 'busy', updated_at = ${tx.dialect.now}
+    where log_id = ${log_id} and status <> 'busy' returning thread_id`);
+  return rows.length === 1;
+}
+
+/** Merges metadata (null removes a key) and sets the time to live. Undefined: no such thread. */
+export async function patchThread(
+  tx: Queryable,
+  thread_id: string,
+  change: { metadata?: JsonObject; ttl?: Ttl | null },
+): Promise<ThreadRow | undefined> {
+  const row = await findThread(tx, thread_id);
+  if (!row) return undefined;
+  const merged = Object.fromEntries(
+    Object.entries({ ...(JSON.parse(row.metadata) as JsonObject), ...change.metadata }).filter(
+      ([, v]) => v !== null,
+    ),
+  );
+  const ttl = change.ttl;
+  const updated = first(
+    await tx.query<ThreadRow>(sql`
+      update threads set metadata = ${JSON.stringify(merged)}, updated_at = ${tx.dialect.now}
+        ${ttl === undefined ? sql`` : sql`, ttl_minutes = ${ttl?.minutes ?? null}, ttl_strategy = ${ttl?.strategy ?? null}`}
+      where thread_id = ${thread_id} returning ${columns}`),
+  );
+  if (updated && change.metadata) {
+    await tx.query(sql`delete from thread_tags where thread_id = ${thread_id}`);
+    await writeTags(tx, updated, merged);
+  }
+  return updated;
+}
+
+/** After a person changed the state: an interrupted or failed thread is ready again. */
+export async function touchThread(tx: Queryable, log_id: number, status: ThreadStatus): Promise<void> {
+  await tx.query(
+    sql`update threads set status = ${status}, updated_at = ${tx.dialect.now} where log_id = ${log_id}`,
+  );
+}
+
+export async function deleteThreadRow(tx: Queryable, thread_id: string): Promise<void> {
+  await tx.query(sql`delete from thread_tags where thread_id = ${thread_id}`);
+  await tx.query(sql`delete from threads where thread_id = ${thread_id}`);
+}
+
+/** Threads whose time to live has passed, never a busy one. */
+export async function expiredThreads(q: Queryable, limit: number): Promise<ThreadRow[]> {
+  // Minutes differ by thread, so the coarse condition uses the index and the exact one the clock of the database.
+  const rows = await q.query<ThreadRow & { now: string }>(sql`
+    select ${columns}, ${q.dialect.now} as now from threads
+    where ttl_minutes is not null and status <> 'busy' order by updated_at limit 1000`);
+  return rows
+    .filter((row) => Date.parse(row.updated_at) + row.ttl_minutes! * 60_000 < Date.parse(row.now))
+    .slice(0, limit);
+}
+
+export type ThreadFilter = {
+  deployment_ids?: readonly string[] | undefined;
+  ids?: readonly string[] | undefined;
+  status?: ThreadStatus | undefined;
+  metadata?: JsonObject | undefined;
+  values?: JsonObject | undefined;
+};
+
+/** How many candidates a filter that no index serves may look at. */
+const MAX_CANDIDATES = 10_000;
+
+function conditions(filter: ThreadFilter): (Sql | undefined)[] {
+  const tags = tagsOf(filter.metadata ?? {});
+  const scope = filter.deployment_ids;
+  return [
+    scope === undefined ? undefined : sql`deployment_id in (${join(scope)})`,
+    filter.ids === undefined ? undefined : sql`thread_id in (${join(filter.ids)})`,
+    filter.status === undefined ? undefined : sql`status = ${filter.status}`,
+    ...tags.map(
+      ([key, value]) => sql`thread_id in (
+        select thread_id from thread_tags where key = ${key} and value = ${value}
+        ${scope === undefined ? sql`` : sql`and deployment_id in (${join(scope)})`})`,
+    ),
+  ];
+}
+
+/** True when the filter asks for more than the indexes answer: nested metadata, long text, or values. */
+function needsLook(filter: ThreadFilter): boolean {
+  const indexed = tagsOf(filter.metadata ?? {}).length;
+  return Object.keys(filter.metadata ?? {}).length > indexed || Object.keys(filter.values ?? {}).length > 0;
+}
+
+/** Threads that match, newest first, starting after `after` or at `offset`. */
+export async function searchThreads(
+  q: Queryable,
+  filter: ThreadFilter,
+  page: { limit: number; offset?: number; after?: { created_at: string; thread_id: string } | undefined },
+): Promise<ThreadRow[]> {
+  if (filter.ids?.length === 0 || filter.deployment_ids?.length === 0) return [];
+  const { after } = page;
+  const from = after
+    ? sql`(created_at < ${after.created_at} or (created_at = ${after.created_at} and thread_id < ${after.thread_id}))`
+    : undefined;
+  const select = (limit: number, offset: number) =>
+    q.query<ThreadRow>(sql`
+      select ${columns} from threads ${where([...conditions(filter), from])}
+      order by created_at desc, thread_id desc limit ${limit} offset ${offset}`);
+  if (!needsLook(filter)) return select(page.limit, page.offset ?? 0);
+  const candidates = await select(MAX_CANDIDATES + 1, 0);
+  if (candidates.length > MAX_CANDIDATES) throw new Problem("search_too_wide", { limit: MAX_CANDIDATES });
+  const matching: ThreadRow[] = [];
+  for (const row of candidates) {
+    if (matching.length >= page.limit + (page.offset ?? 0)) break;
+    if (await matches(q, row, filter)) matching.push(row);
+  }
+  return matching.slice(page.offset ?? 0);
+}
+
+export async function countThreads(q: Queryable, filter: ThreadFilter): Promise<number> {
+  if (filter.ids?.length === 0 || filter.deployment_ids?.length === 0) return 0;
+  if (needsLook(filter)) return (await searchThreads(q, filter, { limit: MAX_CANDIDATES })).length;
+  const rows = await q.query<{ n: number }>(
+    sql`select count(*) as n from threads ${where(conditions(filter))}`,
+  );
+  return Number(rows[0]?.n ?? 0);
+}
+
+async function matches(q: Queryable, row: ThreadRow, filter: ThreadFilter): Promise<boolean> {
+  if (filter.metadata && !contains(JSON.parse(row.metadata) as Json, filter.metadata)) return false;
+  return !filter.values || contains((await threadValues(q, row)) ?? {}, filter.values);
+}
+
+/** Containment: every key of the filter is there with an equal value; objects inside are contained in turn. */
+function contains(value: Json, filter: Json): boolean {
+  if (isObject(filter)) {
+    return (
+      isObject(value) &&
+      Object.entries(filter).every(
+        ([key, want]) => Object.hasOwn(value, key) && contains(value[key] ?? null, want),
+      )
+    );
+  }
+  return JSON.stringify(value) === JSON.stringify(filter);
+}
+
+/** The head of a thread's log: the root checkpoint committed last. */
+export async function readHead(
+  q: Queryable,
+  log_id: number,
+): Promise<{ view: View; head: CheckpointRow | undefined }> {
+  const { head_position } = await readLog(q, log_id);
+  const view = await openView(q, log_id);
+  return { view, head: head_position === null ? undefined : await checkpointAt(q, view, head_position) };
+}
+
+async function threadValues(q: Queryable, row: ThreadRow): Promise<JsonObject | null> {
+  const { view, head } = await readHead(q, row.log_id);
+  if (head) return (await showCheckpoints(q, view, row.thread_id, [head]))[0]!.values;
+  if (row.initial_values === null) return null;
+  return show(JSON.parse(row.initial_values) as Json, noItems) as JsonObject;
+}
+
+const noItems = (): never => {
+  throw new Error("initial values refer to no items");
+};
+
+/** A thread as the API shows it. */
+export async function showThread(q: Queryable, row: ThreadRow): Promise<Thread> {
+  const interrupts: Interrupt[] | undefined =
+    row.status === "interrupted" ? await openQuestions(q, row.log_id) : undefined;
+  return {
+    thread_id: row.thread_id,
+    deployment_id: row.deployment_id,
+    status: row.status,
+    metadata: JSON.parse(row.metadata) as JsonObject,
+    values: await threadValues(q, row),
+    ...(interrupts ? { interrupts } : {}),
+    ...(row.copied_from === null ? {} : { copied_from: row.copied_from }),
+    ...(row.ttl_minutes === null
+      ? {}
+      : { ttl: { minutes: row.ttl_minutes, strategy: row.ttl_strategy ?? "delete" } }),
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+  };
+}
