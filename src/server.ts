@@ -12,9 +12,9 @@ import type { RunError } from "./core/run.ts";
 import { type Manifest, readManifest, runnableHere } from "./deploy/manifest.ts";
 import { agentVersion } from "./engine/agent_version.ts";
 import { Hints } from "./engine/hints.ts";
-import type { Node } from "./engine/node.ts";
+import type { Logger, Node, Watch } from "./engine/node.ts";
 import { recoverRuns, sweep } from "./engine/sweep.ts";
-import { type RunWatch, Worker } from "./engine/worker.ts";
+import { Worker } from "./engine/worker.ts";
 import { type App, makeHttp } from "./http/app.ts";
 import { hashKey } from "./http/auth.ts";
 import { newKey } from "./http/v1/keys.ts";
@@ -62,7 +62,13 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
   const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
   const database = new SqliteDatabase(config.data, config.durability);
   await migrate(database);
-  const supervisor = new Supervisor({ logger });
+  const supervisor = new Supervisor({
+    logger,
+    onOutput: (line, stream, version_id) => {
+      logger.info({ version_id, stream }, line);
+      tell({ kind: "agent_output", text: line });
+    },
+  });
   const node: Node = {
     node_id: prefixedId("node", randomBytes(12)),
     machine: config.machine,
@@ -70,6 +76,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
     supervisor,
     hints: new Hints(database),
     logger,
+    watch: watchRuns(database, tell, logger),
     agentVariables: (version) => agentVariables(config, options.dev, version),
   };
   await database.transaction((tx) =>
@@ -81,7 +88,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
   const recovered = await recoverRuns(node, true);
   if (recovered > 0) logger.info({ recovered }, "took back the runs of the server before this one");
   let version = options.dev && (await deployFolder(database, options.dev, config.machine));
-  const worker = new Worker(node, config.concurrency, watchRuns(database, tell));
+  const worker = new Worker(node, config.concurrency);
   const closing = new AbortController();
   const app: App = { node, worker, serverKey: config.apiKey, closing: closing.signal, logger };
   const http = await makeHttp(app, config.cors);
@@ -150,11 +157,17 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
 }
 
 /** Runs as activities. The end is read from the store: whatever this node believes, the row is what happened. */
-function watchRuns(database: Database, tell: (activity: Omit<Activity, "at">) => void): RunWatch {
+function watchRuns(
+  database: Database,
+  tell: (activity: Omit<Activity, "at">) => void,
+  logger: Logger,
+): Watch {
   return {
+    printed: ({ run }, text) => tell({ kind: "agent_output", run_id: run.run_id, text }),
     began: ({ run }) => tell({ kind: "run_started", run_id: run.run_id, thread_id: run.thread_id }),
     ended: ({ run }) => {
-      void findRun(database, run.run_id).then((row) => {
+      const look = async () => {
+        const row = await findRun(database, run.run_id);
         if (!row || !isOver(row.status)) return;
         const duration_ms = Date.parse(row.completed_at ?? "") - Date.parse(row.started_at ?? "");
         const error = row.error === null ? undefined : (JSON.parse(row.error) as RunError).message;
@@ -166,7 +179,10 @@ function watchRuns(database: Database, tell: (activity: Omit<Activity, "at">) =>
           duration_ms,
           ...(error === undefined ? {} : { text: error }),
         });
-      });
+      };
+      look().catch((error: unknown) =>
+        logger.debug({ error: String(error) }, "could not tell of a run's end"),
+      );
     },
   };
 }

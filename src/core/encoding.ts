@@ -30,10 +30,10 @@ export function tagOf(value: unknown): [string, ...Json[]] | undefined {
 }
 
 /** Client JSON → encoded JSON: an object that has the reserved key becomes data, whatever it pretends to be. */
-export function escape(value: Json): Json {
-  if (Array.isArray(value)) return value.map(escape);
+export function escapeTags(value: Json): Json {
+  if (Array.isArray(value)) return value.map(escapeTags);
   if (!isObject(value)) return value;
-  const fields = mapFields(value, escape);
+  const fields = mapFields(value, escapeTags);
   return TAG in value ? tagged("object", fields) : fields;
 }
 

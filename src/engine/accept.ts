@@ -1,6 +1,6 @@
 /** Accepts runs: decides by the thread's one row who may run, and claims the run in the same commit when it can. */
 import { randomBytes } from "node:crypto";
-import { escape } from "../core/encoding.ts";
+import { escapeTags } from "../core/encoding.ts";
 import { runId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
@@ -30,10 +30,10 @@ export type RunOrder = {
  */
 export async function accept(node: Node, worker: Worker, order: RunOrder): Promise<AcceptedRun> {
   const place = worker.reserve();
-  let execution: Execution | undefined;
+  let committed: Execution | undefined;
   try {
-    return await node.database.transaction(async (tx) => {
-      execution = undefined;
+    const { accepted, execution } = await node.database.transaction(async (tx) => {
+      let execution: Execution | undefined;
       const answer = await once(tx, order.attempt, async () => {
         const run = await store(tx, node, order);
         if (place && run.machine === node.machine && !worker.isSettling(run.log_id)) {
@@ -49,10 +49,12 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
         };
         return accepted as unknown as Json;
       });
-      return answer as unknown as AcceptedRun;
+      return { accepted: answer as unknown as AcceptedRun, execution };
     });
+    committed = execution;
+    return accepted;
   } finally {
-    if (execution) worker.start(execution);
+    if (committed) worker.start(committed);
     else if (place) worker.release();
   }
 }
@@ -107,10 +109,10 @@ function escaped(request: RunRequest): RunRequest {
   const { input, command, config } = request;
   return {
     ...request,
-    ...(input === undefined ? {} : { input: escape(input) }),
+    ...(input === undefined ? {} : { input: escapeTags(input) }),
     ...(command === undefined
       ? {}
-      : { command: escape(command as Json) as NonNullable<RunRequest["command"]> }),
-    ...(config === undefined ? {} : { config: escape(config) as NonNullable<RunRequest["config"]> }),
+      : { command: escapeTags(command as Json) as NonNullable<RunRequest["command"]> }),
+    ...(config === undefined ? {} : { config: escapeTags(config) as NonNullable<RunRequest["config"]> }),
   };
 }

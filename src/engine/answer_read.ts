@@ -36,10 +36,10 @@ async function storedCheckpoints(
   view: View,
   rows: CheckpointRow[],
 ): Promise<{ checkpoints: StoredCheckpoint[]; items: [number, number, Json][] }> {
-  const valueOf = await channelValues(database, view, rows);
+  const valueAt = await channelValues(database, view, rows);
   const checkpoints: StoredCheckpoint[] = [];
   for (const row of rows) {
-    const channels = Object.entries(row.channels).map(([name, position]) => [name, valueOf(position, name)]);
+    const channels = Object.entries(row.channels).map(([name, position]) => [name, valueAt(position, name)]);
     checkpoints.push({
       namespace: row.namespace,
       checkpoint_id: row.checkpoint_id,

@@ -3,7 +3,7 @@
  * not stored.
  */
 import { randomBytes } from "node:crypto";
-import { escape } from "../core/encoding.ts";
+import { escapeTags } from "../core/encoding.ts";
 import { prefixedId } from "../core/ids.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
@@ -44,7 +44,7 @@ export async function computeUpdate(node: Node, update: Update): Promise<Said[]>
     throw error instanceof LoadError ? new Problem("agent_unavailable", { message: error.message }) : error;
   });
   try {
-    const values = order.values === null ? null : escape(order.values);
+    const values = order.values === null ? null : escapeTags(order.values);
     const run = slot.update(await updateStart(node, update), values, order.as_node ?? null, signal);
     const said: Said[] = [];
     for await (const message of run) {

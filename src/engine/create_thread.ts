@@ -1,6 +1,6 @@
 /** Creates threads: a name, a log, and nothing else; no process is started for it. */
 import { randomBytes } from "node:crypto";
-import { escape } from "../core/encoding.ts";
+import { escapeTags } from "../core/encoding.ts";
 import { prefixedId } from "../core/ids.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
@@ -47,7 +47,7 @@ export async function createThread(
         deployment_id: order.deployment_id,
         status: "idle",
         metadata: order.metadata ?? {},
-        initial_values: order.values === undefined ? null : escape(order.values),
+        initial_values: order.values === undefined ? null : escapeTags(order.values),
         copied_from: null,
         ttl: order.ttl ?? null,
       });

@@ -2,7 +2,7 @@
  * Executes one run this node holds: gives it to an agent process and turns what comes back into stored facts. The
  * only place where an agent's output becomes one. While a commit is under way, what arrives waits for the next.
  */
-import type { Json } from "../core/json.ts";
+import { isObject, type Json } from "../core/json.ts";
 import { LoadError } from "../runner/errors.ts";
 import type { RunStart } from "../runner/protocol.ts";
 import type { AgentRun, RunMessage } from "../runner/run.ts";
@@ -109,6 +109,7 @@ async function storeBatch(
         if (facts.length > 0) await storeFacts(tx, execution, view, facts);
         await storeDone(tx, execution, message);
       });
+      tellPrinted(node, execution, facts);
       return true;
     } else facts.push(message);
   }
@@ -118,8 +119,18 @@ async function storeBatch(
   async function store(some: Fact[]): Promise<void> {
     if (some.length === 0) return;
     await node.database.transaction((tx) => storeFacts(tx, execution, view, some));
+    tellPrinted(node, execution, some);
     const last = some.findLast((fact) => fact.type !== "event");
     if (last) run.ack(last.n);
+  }
+}
+
+function tellPrinted(node: Node, execution: Execution, facts: Fact[]): void {
+  for (const fact of facts) {
+    if (fact.type !== "event") continue;
+    for (const { type, data } of fact.events) {
+      if (type === "log" && isObject(data)) node.watch.printed(execution, String(data.message ?? ""));
+    }
   }
 }
 

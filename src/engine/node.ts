@@ -5,9 +5,17 @@ import type { Supervisor } from "../runner/supervisor.ts";
 import type { Database, Queryable } from "../store/database.ts";
 import type { VersionRow } from "../store/deployments.ts";
 import { createLog } from "../store/logs.ts";
+import type { Execution } from "./begin.ts";
 import type { Hints } from "./hints.ts";
 
 export type Logger = Record<"debug" | "info" | "warn" | "error", (details: object, message: string) => void>;
+
+/** Told of what happens here, for people who look on. */
+export type Watch = {
+  began(execution: Execution): void;
+  ended(execution: Execution): void;
+  printed(execution: Execution, line: string): void;
+};
 
 export type Node = {
   node_id: string;
@@ -17,6 +25,7 @@ export type Node = {
   supervisor: Supervisor;
   hints: Hints;
   logger: Logger;
+  watch: Watch;
   /** The environment variables of a version's agent process. */
   agentVariables(version: VersionRow): Record<string, string>;
 };

@@ -5,7 +5,7 @@
 
 import { v6 as uuidv6 } from "uuid";
 import type { Checkpoint } from "../core/checkpoint.ts";
-import { escape } from "../core/encoding.ts";
+import { escapeTags } from "../core/encoding.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
 import {
@@ -77,7 +77,7 @@ async function replaceKeys(
   const initial = thread.initial_values === null ? {} : (JSON.parse(thread.initial_values) as JsonObject);
   // The first checkpoint takes the thread's initial values with it.
   const before: Record<string, Json> = base ? await valuesAt(node, view, base) : initial;
-  const changed = escape(order.values ?? {}) as JsonObject;
+  const changed = escapeTags(order.values ?? {}) as JsonObject;
   const removed = Object.keys(changed).filter((key) => changed[key] === null);
   const channels = Object.fromEntries(
     Object.entries(base ? changed : { ...initial, ...changed }).filter(([, value]) => value !== null),
@@ -104,9 +104,9 @@ async function replaceKeys(
 }
 
 async function valuesAt(node: Node, view: View, row: CheckpointRow): Promise<Record<string, Json>> {
-  const valueOf = await channelValues(node.database, view, [row]);
+  const valueAt = await channelValues(node.database, view, [row]);
   return Object.fromEntries(
-    Object.entries(row.channels).map(([key, position]) => [key, valueOf(position, key)]),
+    Object.entries(row.channels).map(([key, position]) => [key, valueAt(position, key)]),
   );
 }
 

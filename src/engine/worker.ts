@@ -16,8 +16,6 @@ import { type Node, PENDING_TOPIC } from "./node.ts";
 /** How long a stopping node lets its runs finish before it gives them back. */
 const DRAIN_MS = 3_000;
 
-export type RunWatch = { began(execution: Execution): void; ended(execution: Execution): void };
-
 type Held = { execution: Execution; stop: AbortController; over: Promise<void>; timeout: NodeJS.Timeout };
 
 export class Worker {
@@ -29,13 +27,9 @@ export class Worker {
   #loops: Promise<void>[] = [];
   #wait: Wait | undefined;
 
-  readonly #watch: RunWatch;
-
-  /** `watch` is told of runs that begin and end here, for people who look on. */
-  constructor(node: Node, concurrency: number, watch: RunWatch) {
+  constructor(node: Node, concurrency: number) {
     this.#node = node;
     this.#concurrency = concurrency;
-    this.#watch = watch;
   }
 
   /** Begins to claim pending runs and to renew leases. */
@@ -67,13 +61,13 @@ export class Worker {
     const over = execute(this.#node, execution, stop.signal).finally(() => {
       clearTimeout(held.timeout);
       this.#held.delete(run_id);
-      this.#watch.ended(execution);
+      this.#node.watch.ended(execution);
       // A place is free, and the thread may have a run that waited for this one to settle.
       this.#wait?.end();
     });
     const held: Held = { execution, stop, over, timeout: this.#timeout(execution) };
     this.#held.set(run_id, held);
-    this.#watch.began(execution);
+    this.#node.watch.began(execution);
   }
 
   /** The run is over in the database: its agent is told to stop, and nothing it says is stored. */
@@ -85,8 +79,9 @@ export class Worker {
   async close(): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#loops);
-    const all = [...this.#held.values()];
-    await Promise.race([Promise.all(all.map((held) => held.over)), after(DRAIN_MS)]);
+    const drained = new AbortController();
+    const all = Promise.all([...this.#held.values()].map((held) => held.over)).then(() => drained.abort());
+    await Promise.race([all, after(DRAIN_MS, drained.signal)]);
     const left = [...this.#held.values()];
     for (const { execution, stop } of left) {
       const reason = "The server was stopped while the run was under way.";

@@ -112,7 +112,7 @@ declare module "fastify" {
 /** A POST that says it sends JSON and sends nothing means an empty body. */
 function acceptEmptyJson(http: FastifyInstance): void {
   const parse = http.getDefaultJsonParser("error", "error");
-  http.removeContentTypeParser("application/json");
+  http.removeAllContentTypeParsers();
   http.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
     if (body.length === 0) done(null, undefined);
     else parse(request, body as string, done);

@@ -16,6 +16,8 @@ export type Logger = Record<"info" | "warn" | "error", (details: object, message
 
 export type SupervisorOptions = {
   logger: Logger;
+  /** What agent processes print outside any run. Default: the logger. */
+  onOutput?: (line: string, stream: "stdout" | "stderr", version_id: string) => void;
   /** How many processes a version may have where it does not say. Default: this machine's cores. */
   cores?: number;
   nodePath?: string;
@@ -195,7 +197,7 @@ export class Supervisor {
   }
 
   #start({ version, environment, env }: Pool): AgentProcess {
-    const { logger, nodePath, runnerPath, limits } = this.#options;
+    const { logger, nodePath, runnerPath, limits, onOutput } = this.#options;
     const about = { version_id: version.version_id, environment };
     const child = new AgentProcess({
       framework: version.framework,
@@ -203,7 +205,10 @@ export class Supervisor {
       directory: version.directory,
       memoryMb: version.runner.memory_mb,
       env,
-      onOutput: (line, stream) => logger.info({ ...about, pid: child.pid, stream }, line),
+      onOutput: (line, stream) => {
+        if (onOutput) onOutput(line, stream, version.version_id);
+        else logger.info({ ...about, pid: child.pid, stream }, line);
+      },
       onHung: (silentMs) =>
         logger.warn(
           { ...about, pid: child.pid, silent_ms: silentMs },

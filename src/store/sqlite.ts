@@ -180,9 +180,11 @@ export class SqliteDatabase implements Database {
   }
 
   #whenDurable(callback: () => void): void {
-    if (this.#durability === "normal") return callback();
-    this.#awaitingSync.push(callback);
-    this.#syncing ??= this.#syncLoop();
+    if (this.#durability === "normal") callback();
+    else {
+      this.#awaitingSync.push(callback);
+      this.#syncing ??= this.#syncLoop();
+    }
   }
 
   async #syncLoop(): Promise<void> {

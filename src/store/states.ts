@@ -28,11 +28,11 @@ export async function showCheckpoints(
   rows: readonly CheckpointRow[],
 ): Promise<Checkpoint[]> {
   const visible = rows.map((row) => ({ ...row, channels: visibleChannels(row) }));
-  const valueOf = await channelValues(q, view, visible);
+  const valueAt = await channelValues(q, view, visible);
   const encoded = visible.map((row) => {
     const values: JsonObject = {};
     for (const [channel, position] of Object.entries(row.channels))
-      setOwn(values, channel, valueOf(position, channel));
+      setOwn(values, channel, valueAt(position, channel));
     for (const [key, value] of Object.entries(row.shown?.values ?? {})) setOwn(values, key, value);
     return values;
   });
