@@ -69,7 +69,7 @@ describe("a thread", () => {
       "GET",
       `/v1/threads/${thread}/history?before=${history.checkpoints[0].checkpoint_id}`,
     );
-    assert.equal(before.body.checkpoints[0].run_id, history.checkpoints[0].run_id);
+    assert.equal(before.body.checkpoints[0].run_id, history.checkpoints[1].run_id);
     const { body: run } = await graph.call("GET", `/v1/runs/${history.checkpoints[1].run_id}`);
     assert.equal(run.output.messages.length, 2);
     const { body: one } = await graph.call("GET", `/v1/threads/${thread}/history?run_id=${run.id}`);

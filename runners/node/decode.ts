@@ -1,6 +1,6 @@
 /**
  * Tagged JSON → JavaScript values, with the project's own classes. Only what a runner stored is revived; what a
- * client sent is unescaped and otherwise taken as the data it is.
+ * client sent is unescapeTags and otherwise taken as the data it is.
  */
 import { rangeOf, tagOf } from "../../src/core/encoding.ts";
 import { isObject, type Json, setOwn } from "../../src/core/json.ts";
@@ -143,13 +143,13 @@ export class Decoder {
 }
 
 /** Client JSON as it was before the door escaped it. Every other tag stays the plain data it is. */
-export function unescaped(json: Json): Json {
-  if (Array.isArray(json)) return json.map(unescaped);
+export function unescapeTags(json: Json): Json {
+  if (Array.isArray(json)) return json.map(unescapeTags);
   if (!isObject(json)) return json;
   const tag = tagOf(json);
   const fields: Record<string, Json> = {};
   const source = tag?.[0] === "object" && isObject(tag[1]) ? tag[1] : json;
-  for (const [key, value] of Object.entries(source)) setOwn(fields, key, unescaped(value));
+  for (const [key, value] of Object.entries(source)) setOwn(fields, key, unescapeTags(value));
   return fields;
 }
 

@@ -81,6 +81,11 @@ class Encoder {
         builder.addItem(known);
         continue;
       }
+      // A pushed task may carry the whole conversation: it stays in the list, and its own lists refer to items.
+      if (isObject && isSend(element)) {
+        builder.addInline(this.#child(i, element, true));
+        continue;
+      }
       const body = this.#child(i, element, false);
       // As an item it would be stored twice, and the gap in the numbers would part the ranges of the list it joins.
       const unfinished = this.#mode !== "store" && isObject && isUnfinishedMessage(element);
@@ -223,6 +228,14 @@ class Encoder {
 function bytes(view: Uint8Array, kind?: string): JsonObject {
   const base64 = Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString("base64");
   return kind ? tagged("bytes", base64, kind) : tagged("bytes", base64);
+}
+
+/** A pushed task, which older versions keep in a checkpoint as the bare object. */
+function isSend(value: object): boolean {
+  const { lg_name, node, args } = value as Record<string, unknown>;
+  return (
+    lg_name === "Send" || (typeof node === "string" && args !== undefined && Object.keys(value).length === 2)
+  );
 }
 
 type Serialized = ReturnType<Serializable["toJSON"]>;

@@ -37,7 +37,9 @@ export function messageOf(thrown: unknown): string {
 
 function tracebackOf(thrown: unknown): string {
   const parts: string[] = [];
-  for (let error = thrown, i = 0; isErrorLike(error) && i < MAX_CAUSES; error = error.cause, i++) {
+  // Our own wording stands in the message; where it happened is in what we caught.
+  const origin = thrown instanceof CodedError && thrown.cause !== undefined ? thrown.cause : thrown;
+  for (let error = origin, i = 0; isErrorLike(error) && i < MAX_CAUSES; error = error.cause, i++) {
     const lines = String(error.stack ?? error.message).split("\n");
     const kept = lines.filter((line) => !isOurs(line) && !line.includes("node:internal/"));
     parts.push((i > 0 ? "Caused by: " : "") + kept.join("\n"));

@@ -2,7 +2,7 @@
 import { v6 } from "uuid";
 import { isObject, type Json, setOwn } from "../../src/core/json.ts";
 import type { RunStart } from "../../src/runner/protocol.ts";
-import { Decoder, unescaped } from "./decode.ts";
+import { Decoder, unescapeTags } from "./decode.ts";
 import { EncodingError, encode } from "./encode.ts";
 import { CodedError, describeError, messageOf } from "./errors.ts";
 import type { Classes } from "./framework.ts";
@@ -50,7 +50,7 @@ export class FunctionHost implements Host {
         thread_id: start.thread_id,
         run_id: start.run_id,
       };
-      const result = await drain(await this.#agent(unescaped(start.input), context), pipe, signal);
+      const result = await drain(await this.#agent(unescapeTags(start.input), context), pipe, signal);
       if (signal.aborted) return { outcome: "canceled" };
       const output = encodeOutput(result);
       commit(thread, context.state, pipe);
@@ -72,7 +72,7 @@ export class FunctionHost implements Host {
     const state: Record<string, unknown> = {};
     const chosen = start.checkpoint_id ?? start.head?.checkpoint_id;
     if (chosen === undefined) {
-      const initial = start.initial_values === null ? {} : unescaped(start.initial_values);
+      const initial = start.initial_values === null ? {} : unescapeTags(start.initial_values);
       for (const [key, value] of Object.entries(initial ?? {})) setOwn(state, key, value);
       return { memory, state, stored: {}, parent: null, step: -1 };
     }

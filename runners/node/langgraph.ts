@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 import { isObject, type Json } from "../../src/core/json.ts";
 import type { Question, RunStart } from "../../src/runner/protocol.ts";
 import { decideContinuation } from "./continuation.ts";
-import { unescaped } from "./decode.ts";
+import { unescapeTags } from "./decode.ts";
 import { EncodingError, encode } from "./encode.ts";
 import { describeError } from "./errors.ts";
 import type { CompiledGraph, Framework, RunnableConfig, StateSnapshot, TaskState } from "./framework.ts";
@@ -79,7 +79,7 @@ export class LangGraphHost implements Host {
     const { graph, state, threadId } = attached;
     try {
       const configurable = address(threadId, update.checkpoint_id);
-      await graph.updateState({ configurable }, unescaped(update.values), update.as_node ?? undefined);
+      await graph.updateState({ configurable }, unescapeTags(update.values), update.as_node ?? undefined);
       await state.journal.flush();
     } catch (error) {
       return { outcome: "failed", error: describeError(error) };
@@ -97,7 +97,7 @@ export class LangGraphHost implements Host {
     const base = way.base === undefined ? await this.#startingPoint(start, state) : way.base;
     const initial = way.way === "input" && !base && !state.root ? start.initial_values : null;
     if (initial !== null) {
-      await graph.updateState({ configurable: address(threadId, null) }, unescaped(initial));
+      await graph.updateState({ configurable: address(threadId, null) }, unescapeTags(initial));
       await state.journal.flush();
     }
     const before = await this.#visible(initial === null ? base : frozen(state.root!), attached);
@@ -240,9 +240,9 @@ export class LangGraphHost implements Host {
   }
 
   #input({ input, command }: RunStart): unknown {
-    if (!isObject(command)) return unescaped(input);
+    if (!isObject(command)) return unescapeTags(input);
     const { Command, Send } = this.#framework.classes;
-    const fields = unescaped(command) as Record<string, unknown>;
+    const fields = unescapeTags(command) as Record<string, unknown>;
     const targets = fields.goto === undefined || fields.goto === null ? [] : [fields.goto].flat();
     const goto = targets.map((target) => {
       const {
@@ -266,7 +266,7 @@ export class LangGraphHost implements Host {
     signal: AbortSignal,
     checkpointId: string | null,
   ): RunnableConfig {
-    const own = (isObject(start.config) ? unescaped(start.config) : {}) as Record<string, unknown>;
+    const own = (isObject(start.config) ? unescapeTags(start.config) : {}) as Record<string, unknown>;
     const { configurable, metadata, recursion_limit, tags, context, durability } = own;
     return {
       ...(Array.isArray(tags) && { tags }),

@@ -39,11 +39,12 @@ export function isAIMessage(value: unknown): value is Message {
   return typeof value === "object" && value !== null && isMessage(value) && value._getType() === "ai";
 }
 
-/** A message, or what a reducer makes one of, that still lacks the id the reducer will give it. */
+/** A message that still lacks the id its reducer will give it, or the plain data a reducer makes a message of. */
 export function isUnfinishedMessage(value: object): boolean {
+  if (isMessage(value)) return !value.id;
   if (Array.isArray(value)) return value.length === 2 && typeof value[0] === "string";
-  const { id, content, role, type } = value as Record<string, unknown>;
-  return !id && (isMessage(value) || (content !== undefined && (role !== undefined || type !== undefined)));
+  const { content, role, type } = value as Record<string, unknown>;
+  return content !== undefined && (role !== undefined || type !== undefined);
 }
 
 /** A subclass of the user's own goes by the name of the LangChain class it extends. */

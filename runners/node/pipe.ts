@@ -114,6 +114,7 @@ export class RunPipe implements CheckpointStore {
   }
 
   read(request: ReadRequest): Promise<Page> {
+    if (this.#over) return Promise.reject(new Error("The run is over; its thread can no longer be read."));
     this.flush();
     const requestId = ++this.#requests;
     const page = new Promise<Page>((resolve) => this.#replies.set(requestId, resolve));
@@ -131,6 +132,8 @@ export class RunPipe implements CheckpointStore {
     this.flush();
     this.#over = true;
     this.#wire.send({ type: "done", run_id: this.runId, ...done });
+    // Nothing is acknowledged any more: what the user's code left running need not wait for it.
+    for (const { proceed } of this.#waiting.splice(0)) proceed();
   }
 
   #noteDropped(): void {
@@ -146,6 +149,6 @@ export class RunPipe implements CheckpointStore {
   }
 
   async #until(ready: () => boolean): Promise<void> {
-    if (!ready()) await new Promise<void>((proceed) => this.#waiting.push({ ready, proceed }));
+    if (!this.#over && !ready()) await new Promise<void>((proceed) => this.#waiting.push({ ready, proceed }));
   }
 }

@@ -183,7 +183,7 @@ export class SaverState {
       source: String(about.source ?? "loop"),
       channels,
       removed,
-      state: this.#encode(() => encode(state, "the checkpoint's versions")),
+      state: this.#encode(() => encode(state, "the checkpoint's versions", memory, "store")),
       metadata: this.#encode(() => encode(about, "the checkpoint's metadata")),
     };
     this.#own.add(namespace).add(ownKey(namespace, id));

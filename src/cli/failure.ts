@@ -44,7 +44,8 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof ConnectionError) {
     return { exit_code: EXIT_REFUSED, code: "no_connection", message: connectionSentence(error) };
   }
-  const message = error instanceof Error ? (isSystemError(error) ? error.message : error.stack) : String(error);
+  const message =
+    error instanceof Error ? (isSystemError(error) ? error.message : error.stack) : String(error);
   return { exit_code: EXIT_REFUSED, code: "internal", message: message ?? "Something went wrong." };
 }
 

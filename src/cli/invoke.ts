@@ -5,7 +5,7 @@ import { isLastEvent } from "../core/moves.ts";
 import { type Environment, environments, type Run } from "../core/run.ts";
 import { EXIT_REFUSED, UsageError } from "./failure.ts";
 import { readJson } from "./json_input.ts";
-import { note, paint, paintError, print, printJson, seconds, terminalWidth } from "./output.ts";
+import { clean, note, paint, paintError, print, printJson, seconds, terminalWidth } from "./output.ts";
 import { chosenDeployment, interruptible, openSession } from "./session.ts";
 import { EventTree } from "./tree.ts";
 
@@ -27,21 +27,29 @@ export function addInvoke(program: Command): void {
     .option("--thread <id>", "run in this thread; without it the run stands alone and remembers nothing")
     .option("-i, --input <json>", "the run's input; - reads it from stdin")
     .option("--stream", "show the run's events as they come")
-    .addOption(new Option("--environment <name>", "the environment whose version runs").choices([...environments]))
+    .addOption(
+      new Option("--environment <name>", "the environment whose version runs").choices([...environments]),
+    )
     .addHelpText("after", examples)
     .action(async (deployment: string | undefined, options: Options, command: Command) => {
       const { client, json } = openSession(command);
       const accepted = await start(client, deployment, options);
       const left = () =>
         `You left ${accepted}; it goes on. \`crewship runs events ${accepted}\` follows it, \`crewship runs cancel ${accepted}\` stops it.`;
-      const run = await interruptible(left, (signal) => follow(client, accepted, { ...options, json, signal }));
+      const run = await interruptible(left, (signal) =>
+        follow(client, accepted, { ...options, json, signal }),
+      );
       if (!options.stream) show(run, json);
       if (run.status === "failed" || run.status === "canceled") process.exitCode = EXIT_REFUSED;
     });
 }
 
 /** Resolves with the id of the accepted run. */
-async function start(client: CrewshipClient, deployment: string | undefined, options: Options): Promise<string> {
+async function start(
+  client: CrewshipClient,
+  deployment: string | undefined,
+  options: Options,
+): Promise<string> {
   const request = {
     ...(options.input !== undefined && { input: await readJson("-i", options.input) }),
     ...(options.environment !== undefined && { environment: options.environment }),
@@ -55,7 +63,9 @@ async function start(client: CrewshipClient, deployment: string | undefined, opt
     const thread = await client.getThread(options.thread);
     // A thread made through the LangGraph edge has no deployment until its first run.
     if (thread.deployment_id !== null && thread.deployment_id !== deployment) {
-      throw new UsageError(`Thread ${thread.thread_id} belongs to ${thread.deployment_id}. Leave ${deployment} out.`);
+      throw new UsageError(
+        `Thread ${thread.thread_id} belongs to ${thread.deployment_id}. Leave ${deployment} out.`,
+      );
     }
   }
   return (await client.createRun(options.thread, request, { idempotencyKey })).run_id;
@@ -75,7 +85,13 @@ async function follow(
 export async function showEvents(
   client: CrewshipClient,
   run_id: string,
-  options: { json: boolean; signal: AbortSignal; after?: string; silent?: boolean; now?: (() => Date) | undefined },
+  options: {
+    json: boolean;
+    signal: AbortSignal;
+    after?: string;
+    silent?: boolean;
+    now?: (() => Date) | undefined;
+  },
 ): Promise<void> {
   const { json, signal, silent = false, now } = options;
   const tree = new EventTree({ run_id, paint, width: terminalWidth(), now });
@@ -94,9 +110,12 @@ export async function showEvents(
 
 /** The output alone goes to stdout, so that a pipe gets nothing else. */
 function show(run: Run, json: boolean): void {
-  if (json) return printJson(run);
+  if (json) {
+    printJson(run);
+    return;
+  }
   if (run.output !== null && run.output !== undefined) {
-    print(typeof run.output === "string" ? run.output : JSON.stringify(run.output, null, 2));
+    print(clean(typeof run.output === "string" ? run.output : JSON.stringify(run.output, null, 2)));
   }
   const took =
     run.started_at && run.completed_at
@@ -106,9 +125,13 @@ function show(run: Run, json: boolean): void {
   if (run.status === "succeeded") note(`${paintError("green", `✅ Run completed${took}`)} ${name}`);
   else if (run.status === "canceled") note(`${paintError("yellow", "⏹ Run canceled")} ${name}`);
   else if (run.status === "interrupted") {
-    note(`${paintError("yellow", "⏸ Run stopped to ask.")} \`crewship thread state ${run.thread_id}\` shows the question. ${name}`);
+    note(
+      `${paintError("yellow", "⏸ Run stopped to ask.")} \`crewship thread state ${run.thread_id}\` shows the question. ${name}`,
+    );
   } else {
-    note(`${paintError("red", "❌ Run failed:")} ${run.error_message ?? run.error?.message ?? run.status} ${name}`);
-    if (run.error?.traceback) note(paintError("dim", run.error.traceback.trimEnd()));
+    note(
+      `${paintError("red", "❌ Run failed:")} ${clean(run.error_message ?? run.error?.message ?? "for no reason it gave")} ${name}`,
+    );
+    if (run.error?.traceback) note(paintError("dim", clean(run.error.traceback.trimEnd())));
   }
 }

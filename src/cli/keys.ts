@@ -19,12 +19,15 @@ export function addKeys(program: Command): void {
         .default("run"),
     )
     .option("--deployment <id...>", "only these deployments; without it, all")
-    .addHelpText("after", "\nExamples:\n  $ crewship keys create --name website\n  $ crewship keys create --name dashboard --role read --deployment dep_…\n")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ crewship keys create --name website\n  $ crewship keys create --name dashboard --role read --deployment dep_…\n",
+    )
     .action(async ({ name, role, deployment }: CreateOptions, command: Command) => {
       const { client, json } = openSession(command);
       const made = await client.createKey({ name, role, ...(deployment && { deployment_ids: deployment }) });
       if (json) return printJson(made);
-      print(made.key);
+      print(made.api_key);
       note(`${made.key_id} (${made.role}) for ${made.name}. Keep the key now: it cannot be shown again.`);
     });
 

@@ -25,9 +25,12 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** The terminal's width, or undefined where nobody needs lines to end. */
+const LEAST_WIDTH = 40;
+
+/** The terminal's width, or undefined where nobody needs lines to end: in a pipe, or a terminal that says 0. */
 export function terminalWidth(): number | undefined {
-  return process.stdout.isTTY ? process.stdout.columns : undefined;
+  const { isTTY, columns } = process.stdout;
+  return isTTY && columns > 0 ? Math.max(columns, LEAST_WIDTH) : undefined;
 }
 
 export type Column<Row> = {
@@ -131,7 +134,9 @@ export function clockTime(at: Date): string {
 export function dateTime(iso: string | null): string {
   if (iso === null) return "–";
   const at = new Date(iso);
-  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map((n) => String(n).padStart(2, "0")).join("-");
+  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()]
+    .map((n) => String(n).padStart(2, "0"))
+    .join("-");
   return `${day} ${clockTime(at)}`;
 }
 

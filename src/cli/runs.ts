@@ -17,7 +17,13 @@ import {
 } from "./output.ts";
 import { interruptible, openSession, wholeNumber } from "./session.ts";
 
-type ListOptions = { deployment?: string; thread?: string; status?: RunStatus; limit: number; cursor?: string };
+type ListOptions = {
+  deployment?: string;
+  thread?: string;
+  status?: RunStatus;
+  limit: number;
+  cursor?: string;
+};
 
 export function addRuns(program: Command): void {
   const runs = program.command("runs").description("list, look at, follow and cancel runs");
@@ -30,7 +36,10 @@ export function addRuns(program: Command): void {
     .addOption(new Option("--status <status>", "only runs with this status").choices([...runStatuses]))
     .option("--limit <n>", "how many", wholeNumber(1, 100), 20)
     .option("--cursor <cursor>", "go on where the page before ended")
-    .addHelpText("after", "\nExamples:\n  $ crewship runs list --thread thr_…\n  $ crewship runs list --status failed --limit 5\n")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ crewship runs list --thread thr_…\n  $ crewship runs list --status failed --limit 5\n",
+    )
     .action(async (options: ListOptions, command: Command) => {
       const { client, json } = openSession(command);
       const { deployment: deployment_id, thread: thread_id, status, limit, cursor } = options;
@@ -80,7 +89,10 @@ export function addRuns(program: Command): void {
     .description("a run's events from the first one, to the end; follows a run that goes on")
     .argument("<run>", "run_…")
     .option("--after <id>", "only what came after this event")
-    .addHelpText("after", "\nExamples:\n  $ crewship runs events run_…\n  $ crewship runs events run_… --json --after 12\n")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ crewship runs events run_…\n  $ crewship runs events run_… --json --after 12\n",
+    )
     .action(async (id: string, { after }: { after?: string }, command: Command) => {
       const { client, json } = openSession(command);
       const { status } = await client.getRun(id);
@@ -110,7 +122,9 @@ function showRun(run: Run): void {
     ["output", run.output],
   ] as const) {
     if (value !== null && value !== undefined) {
-      print(`\n${paint("dim", title)}\n${typeof value === "string" ? clean(value) : clean(JSON.stringify(value, null, 2))}`);
+      print(
+        `\n${paint("dim", title)}\n${typeof value === "string" ? clean(value) : clean(JSON.stringify(value, null, 2))}`,
+      );
     }
   }
   if (run.error?.traceback) print(`\n${paint("dim", "traceback")}\n${clean(run.error.traceback).trimEnd()}`);

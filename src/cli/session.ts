@@ -23,7 +23,9 @@ export async function chosenDeployment(client: CrewshipClient, id: string | unde
   const { deployments } = await client.listDeployments();
   const [only, ...others] = deployments;
   if (only === undefined) {
-    throw new UsageError(`The server at ${client.url} has no deployment. \`crewship dev\` in a project's folder makes one.`);
+    throw new UsageError(
+      `The server at ${client.url} has no deployment. \`crewship dev\` in a project's folder makes one.`,
+    );
   }
   if (others.length > 0) {
     const lines = deployments.map(({ deployment_id, name }) => `  ${deployment_id}  ${name}`);

@@ -1,10 +1,10 @@
 /** `crewship thread …`: conversations and their history. */
 import { createInterface } from "node:readline/promises";
 import { type Command, Option } from "commander";
-import type { Checkpoint } from "../core/checkpoint.ts";
 import { type ThreadStatus, threadStatuses } from "../core/moves.ts";
 import type { Thread } from "../core/thread.ts";
 import { chat } from "./chat.ts";
+import { printHistory } from "./history.ts";
 import { readJsonObject } from "./json_input.ts";
 import {
   clean,
@@ -35,20 +35,25 @@ export function addThread(program: Command): void {
     .argument("[deployment]", deploymentHelp)
     .option("--metadata <json>", "what you want to find it by")
     .option("--values <json>", "the state it begins with")
-    .addHelpText("after", "\nExamples:\n  $ crewship thread create dep_…\n  $ crewship thread create --metadata '{\"user\":\"ada\"}'\n")
-    .action(async (id: string | undefined, options: { metadata?: string; values?: string }, command: Command) => {
-      const { client, json } = openSession(command);
-      const metadata = options.metadata && (await readJsonObject("--metadata", options.metadata));
-      const values = options.values && (await readJsonObject("--values", options.values));
-      const { deployment_id } = await chosenDeployment(client, id);
-      const made = await client.createThread({
-        deployment_id,
-        ...(metadata && { metadata }),
-        ...(values && { values }),
-      });
-      if (json) return printJson(made);
-      print(made.thread_id);
-    });
+    .addHelpText(
+      "after",
+      '\nExamples:\n  $ crewship thread create dep_…\n  $ crewship thread create --metadata \'{"user":"ada"}\'\n',
+    )
+    .action(
+      async (id: string | undefined, options: { metadata?: string; values?: string }, command: Command) => {
+        const { client, json } = openSession(command);
+        const metadata = options.metadata && (await readJsonObject("--metadata", options.metadata));
+        const values = options.values && (await readJsonObject("--values", options.values));
+        const { deployment_id } = await chosenDeployment(client, id);
+        const made = await client.createThread({
+          deployment_id,
+          ...(metadata && { metadata }),
+          ...(values && { values }),
+        });
+        if (json) return printJson(made);
+        print(made.thread_id);
+      },
+    );
 
   thread
     .command("list")
@@ -58,7 +63,10 @@ export function addThread(program: Command): void {
     .option("--metadata <json>", "only threads whose metadata holds this")
     .option("--limit <n>", "how many", wholeNumber(1, 100), 20)
     .option("--cursor <cursor>", "go on where the page before ended")
-    .addHelpText("after", "\nExamples:\n  $ crewship thread list\n  $ crewship thread list dep_… --status busy\n")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ crewship thread list\n  $ crewship thread list dep_… --status busy\n",
+    )
     .action(async (id: string | undefined, options: ListOptions, command: Command) => {
       const { client, json } = openSession(command);
       const { status, limit, cursor } = options;
@@ -110,7 +118,10 @@ export function addThread(program: Command): void {
     .option("--run <id>", "only checkpoints this run made")
     .option("--limit <n>", "how many", wholeNumber(1, 100), 20)
     .option("--before <checkpoint>", "only checkpoints older than this one")
-    .addHelpText("after", "\nExamples:\n  $ crewship thread history thr_…\n  $ crewship thread history thr_… --steps --limit 50\n")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ crewship thread history thr_…\n  $ crewship thread history thr_… --steps --limit 50\n",
+    )
     .action(async (id: string, { steps, run, limit, before }: HistoryOptions, command: Command) => {
       const { client, json } = openSession(command);
       const granularity = steps ? "step" : "run";
@@ -124,7 +135,10 @@ export function addThread(program: Command): void {
     .description("the thread's state, now or at one of its checkpoints")
     .argument("<thread>", "thr_…")
     .option("--checkpoint <id>", "as it was at this checkpoint")
-    .addHelpText("after", "\nExamples:\n  $ crewship thread state thr_…\n  $ crewship thread state thr_… --checkpoint 1f0…\n")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ crewship thread state thr_…\n  $ crewship thread state thr_… --checkpoint 1f0…\n",
+    )
     .action(async (id: string, { checkpoint }: { checkpoint?: string }, command: Command) => {
       const { client, json } = openSession(command);
       const state = await client.getState(id, checkpoint);
@@ -144,7 +158,10 @@ export function addThread(program: Command): void {
     .description("a new thread with the same state and history; the two then go their own ways")
     .argument("<thread>", "thr_…")
     .option("--checkpoint <id>", "only up to this checkpoint")
-    .addHelpText("after", "\nExamples:\n  $ crewship thread copy thr_…\n  $ crewship thread copy thr_… --checkpoint 1f0…\n")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ crewship thread copy thr_…\n  $ crewship thread copy thr_… --checkpoint 1f0…\n",
+    )
     .action(async (id: string, { checkpoint }: { checkpoint?: string }, command: Command) => {
       const { client, json } = openSession(command);
       const copy = await client.copyThread(id, checkpoint === undefined ? {} : { checkpoint_id: checkpoint });
@@ -177,21 +194,6 @@ export function addThread(program: Command): void {
     .action(async (id: string | undefined, _options: unknown, command: Command) => {
       await chat(openSession(command), id);
     });
-}
-
-export function printHistory(checkpoints: Checkpoint[]): void {
-  printTable<Checkpoint>(
-    [
-      { title: "checkpoint", cell: ({ checkpoint_id }) => checkpoint_id },
-      { title: "created", cell: ({ created_at }) => dateTime(created_at) },
-      { title: "step", cell: ({ step }) => String(step) },
-      { title: "made by", cell: ({ run_id, source }) => run_id ?? source },
-      { title: "next", cell: ({ next }) => next.join(", ") || "–" },
-      { title: "state", cell: ({ values }) => summary(values) },
-    ],
-    checkpoints,
-    "No checkpoints yet: the first run leaves one.",
-  );
 }
 
 async function confirmed(question: string): Promise<boolean> {

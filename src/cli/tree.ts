@@ -4,7 +4,17 @@
  */
 import type { StreamEvent } from "../client/events.ts";
 import { isObject, type Json, type JsonObject } from "../core/json.ts";
-import { clean, clockTime, type Format, inline, oneLine, type Paint, plain, seconds, shorten } from "./output.ts";
+import {
+  clean,
+  clockTime,
+  type Format,
+  inline,
+  oneLine,
+  type Paint,
+  plain,
+  seconds,
+  shorten,
+} from "./output.ts";
 
 const DEFAULT_WIDTH = 100;
 const BAR = "│  ";
@@ -134,7 +144,8 @@ export class EventTree {
   }
 
   #log({ level, message }: JsonObject): string {
-    const format: Format = level === "error" ? "red" : level === "warn" || level === "warning" ? "yellow" : "dim";
+    const format: Format =
+      level === "error" ? "red" : level === "warn" || level === "warning" ? "yellow" : "dim";
     const [first = "", ...rest] = clean(inlineLines(message)).trimEnd().split("\n");
     return this.#branch("Log", first, format) + rest.map((line) => this.#below(line, format)).join("");
   }
@@ -148,7 +159,10 @@ export class EventTree {
   #branch(what: string, detail: string, format: Format = "cyan"): string {
     const time = this.#now ? `${this.#paint("dim", `[${clockTime(this.#now())}]`)} ` : "";
     const room = (this.#width ?? DEFAULT_WIDTH) - TIME_WIDTH - what.length - 2;
-    const line = detail === "" ? this.#paint(format, what) : `${this.#paint(format, `${what}:`)} ${shorten(oneLine(detail), room)}`;
+    const line =
+      detail === ""
+        ? this.#paint(format, what)
+        : `${this.#paint(format, `${what}:`)} ${shorten(oneLine(detail), room)}`;
     return `├─ ${time}${line}\n`;
   }
 
@@ -183,5 +197,7 @@ function inlineLines(value: Json | undefined): string {
 }
 
 function sizeText(size: Json | undefined): string {
-  return typeof size === "number" ? ` (${size < 1024 ? `${size} bytes` : `${(size / 1024).toFixed(1)} KB`})` : "";
+  return typeof size === "number"
+    ? ` (${size < 1024 ? `${size} bytes` : `${(size / 1024).toFixed(1)} KB`})`
+    : "";
 }

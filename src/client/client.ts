@@ -6,7 +6,7 @@ import type { Checkpoint, ThreadState } from "../core/checkpoint.ts";
 import type { Deployment } from "../core/deployment.ts";
 import { isObject, type Json, type JsonObject } from "../core/json.ts";
 import type { RunStatus, ThreadStatus } from "../core/moves.ts";
-import type { AcceptedRun, Environment, Run, RunRequest } from "../core/run.ts";
+import type { AcceptedRun, Run, RunRequest } from "../core/run.ts";
 import type { Thread, Ttl } from "../core/thread.ts";
 import { ApiError, ConnectionError, readApiError } from "./errors.ts";
 import { type ReadOptions, readEvents, type StreamEvent } from "./events.ts";
@@ -49,20 +49,17 @@ export type ThreadSearch = {
   limit?: number;
   cursor?: string;
 };
-export type Prune = {
-  ids: string[];
-  strategy?: "delete" | "keep_latest";
-  keep_last?: number;
-  older_than_s?: number;
-};
+export type Prune = { ids: string[]; strategy: "delete" | "keep_latest" };
 export type HistoryFilter = {
   limit?: number | undefined;
   before?: string | undefined;
   run_id?: string | undefined;
   granularity?: "run" | "step" | undefined;
 };
-export type StateUpdate = { values: JsonObject; as_node?: string; checkpoint_id?: string };
-export type StatelessRun = { deployment_id: string; input?: Json; environment?: Environment };
+export type StateUpdate = { values: JsonObject | null; as_node?: string; checkpoint_id?: string };
+export type StatelessRun = Pick<RunRequest, "input" | "environment" | "config" | "metadata" | "timeout_s"> & {
+  deployment_id: string;
+};
 export type RunFilter = {
   deployment_id?: string | undefined;
   thread_id?: string | undefined;
@@ -82,8 +79,8 @@ export type ApiKey = {
   deployment_ids: string[] | null;
   created_at: string;
 };
-/** `key` is shown once, in the answer that makes it. */
-export type NewApiKey = ApiKey & { key: string };
+/** `api_key` is shown once, in the answer that makes it. */
+export type NewApiKey = ApiKey & { api_key: string };
 
 type Query = Record<string, string | number | JsonObject | undefined>;
 type Method = "GET" | "POST" | "PATCH" | "DELETE";
@@ -173,8 +170,16 @@ export class CrewshipClient {
     return this.#json("POST", "/v1/runs", { ...options, body: request });
   }
   /** Answers when the run is over, or with the unfinished run once the server has held the request long enough. */
-  waitForRun(thread_id: string, request: RunRequest, options?: CallOptions): Promise<Run> {
-    return this.#json("POST", threadPath(thread_id, "runs", "wait"), { ...options, body: request });
+  waitForRun(
+    thread_id: string,
+    request: RunRequest,
+    { wait_s, ...options }: CallOptions & { wait_s?: number | undefined } = {},
+  ): Promise<Run> {
+    return this.#json("POST", threadPath(thread_id, "runs", "wait"), {
+      ...options,
+      query: { wait_s },
+      body: request,
+    });
   }
   /**
    * Starts a run and reads its events to the last. Only the first request starts anything: once the server has named
@@ -217,8 +222,13 @@ export class CrewshipClient {
   getRun(id: string, options?: CallOptions): Promise<Run> {
     return this.#json("GET", runPath(id), options);
   }
-  cancelRun(id: string, options?: CallOptions): Promise<{ success: boolean; status: string }> {
-    return this.#json("POST", runPath(id, "cancel"), { ...options, body: {} });
+  /** `rollback` also drops the checkpoints the run made. */
+  cancelRun(
+    id: string,
+    action: "cancel" | "rollback" = "cancel",
+    options?: CallOptions,
+  ): Promise<{ success: boolean; status: string }> {
+    return this.#json("POST", runPath(id, "cancel"), { ...options, body: { action } });
   }
   /** The run's events, from the first one or after `options.after`, to its last event. */
   runEvents(id: string, options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
@@ -237,7 +247,7 @@ export class CrewshipClient {
     return this.#json("GET", "/v1/keys", options);
   }
   createKey(
-    key: { name: string; role?: ApiKey["role"]; deployment_ids?: string[] },
+    key: { name: string; role: ApiKey["role"]; deployment_ids?: string[] | null },
     options?: CallOptions,
   ): Promise<NewApiKey> {
     return this.#json("POST", "/v1/keys", { ...options, body: key });

@@ -37,6 +37,12 @@ export function escapeTags(value: Json): Json {
   return TAG in value ? tagged("object", fields) : fields;
 }
 
+/** The fields of an object that escapeTags has written, each still encoded. */
+export function escapedFields(escaped: JsonObject): JsonObject {
+  const tag = tagOf(escaped);
+  return tag?.[0] === "object" && isObject(tag[1]) ? tag[1] : escaped;
+}
+
 /** The item ranges an encoded value refers to, in the order they stand. */
 export function itemRanges(value: Json): ItemRange[] {
   const ranges: ItemRange[] = [];
@@ -51,9 +57,26 @@ export function itemRanges(value: Json): ItemRange[] {
         else walk(element);
       }
     } else if (isObject(current)) {
-      for (const child of Object.values(current)) walk(child);
+      for (const child of childrenOf(current)) walk(child);
     }
   }
+}
+
+/** The encoded values inside an object. A tag's payload is no list, and an escaped object's fields are no tag. */
+function childrenOf(object: JsonObject): Json[] {
+  const tag = tagOf(object);
+  if (!tag) return Object.values(object);
+  const [name, ...payload] = tag;
+  return name === "object" && isObject(payload[0]) ? Object.values(payload[0]) : payload;
+}
+
+/** The object with every encoded value inside it changed; what childrenOf lists. */
+export function mapChildren(object: JsonObject, change: (value: Json) => Json): JsonObject {
+  const tag = tagOf(object);
+  if (!tag) return mapFields(object, change);
+  const [name, ...payload] = tag;
+  if (name === "object" && isObject(payload[0])) return tagged(name, mapFields(payload[0], change));
+  return tagged(name, ...payload.map(change));
 }
 
 export function rangeOf(element: Json): ItemRange | undefined {
@@ -74,7 +97,7 @@ export function expand(value: Json, lookup: ItemLookup): Json {
     }
     return list;
   }
-  return isObject(value) ? mapFields(value, (child) => expand(child, lookup)) : value;
+  return isObject(value) ? mapChildren(value, (child) => expand(child, lookup)) : value;
 }
 
 const messageTypes: Record<string, [type: string, role: string]> = {

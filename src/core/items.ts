@@ -4,8 +4,8 @@
  *
  * An item is found again by its content: two equal elements may share a number, since an item never changes.
  */
-import { type ItemRange, rangeOf, tagged } from "./encoding.ts";
-import type { Json } from "./json.ts";
+import { type ItemRange, mapChildren, rangeOf, tagged, tagOf } from "./encoding.ts";
+import { isObject, type Json } from "./json.ts";
 
 /** Shorter text stays in the list itself: a range in its place would be longer. */
 const ITEM_TEXT_LENGTH = 24;
@@ -112,6 +112,7 @@ export function itemize(value: Json, ledger: ItemLedger): Json {
     }
     return list.finish();
   }
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, itemize(child, ledger)]));
+  // The pairs of a map and the elements of a set stay where they are: only lists are shown item by item.
+  if (!isObject(value) || tagOf(value)?.[0] === "map" || tagOf(value)?.[0] === "set") return value;
+  return mapChildren(value, (child) => itemize(child, ledger));
 }

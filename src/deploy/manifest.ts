@@ -190,7 +190,10 @@ function readText(path: string): string {
     bytes = statSync(path).size;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw new ManifestError(null, `There is no ${path}. \`crewship init\` writes one.`);
+    throw new ManifestError(
+      null,
+      `There is no ${path}. It needs [deployment] with framework and entrypoint; docs/agents.md shows one.`,
+    );
   }
   if (bytes > MAX_MANIFEST_BYTES) {
     throw new ManifestError(

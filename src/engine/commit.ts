@@ -42,7 +42,10 @@ function eventsOf(fact: Fact): Event[] {
   if (fact.type === "writes" || fact.namespace !== "") return [];
   const visible = fact.shown?.keys;
   const keys = Object.keys(fact.channels).filter((key) => visible?.includes(key) ?? true);
-  return [{ type: "state.updated", data: { checkpoint_id: fact.checkpoint_id, keys } }];
+  // A step that changed nothing visible is no news.
+  return keys.length === 0
+    ? []
+    : [{ type: "state.updated", data: { checkpoint_id: fact.checkpoint_id, keys } }];
 }
 
 /** Ends the run as the agent said. Throws LeaseLost when the run is no longer ours to end. */

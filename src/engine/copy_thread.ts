@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { logId, prefixedId } from "../core/ids.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import type { Thread } from "../core/thread.ts";
-import { type CheckpointRow, checkpointsBetween, lastWriteOf } from "../store/checkpoints.ts";
+import { type CheckpointRow, lastWriteOf, rootCheckpointsBetween } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import type { Attempt } from "../store/idempotency.ts";
 import { branchLog, branchPoint, dropPositions, readLog, type View } from "../store/logs.ts";
@@ -53,8 +53,8 @@ async function branchHere(tx: Transaction, log_id: number): Promise<number> {
 async function branchAt(tx: Transaction, { view, row }: { view: View; row: CheckpointRow }): Promise<number> {
   const last = Math.max(row.position, await lastWriteOf(tx, view, row));
   const log_id = await branch(tx, view, last, row.position);
-  // What else was committed between the checkpoint and its last write is not part of the copy.
-  const hidden = last > row.position ? await checkpointsBetween(tx, view, row.position, last) : [];
+  // States after the checkpoint are not part of the copy; those of its own subgraphs are, its writes rest on them.
+  const hidden = last > row.position ? await rootCheckpointsBetween(tx, view, row.position, last) : [];
   await dropPositions(
     tx,
     log_id,

@@ -1,5 +1,6 @@
 /** The node's housekeeping: runs whose holder is gone, threads past their time, and entries nothing needs any more. */
 import { forgetOldAnswers } from "../store/idempotency.ts";
+import { mergeItems } from "../store/items.ts";
 import { expiredLeases } from "../store/leases.ts";
 import { sweepAbandonedLog, sweepDrop } from "../store/sweep.ts";
 import { expiredThreads } from "../store/threads.ts";
@@ -54,5 +55,6 @@ export async function keepHouse(node: Node, worker: Worker, abandoned_s?: number
     if (!(await database.transaction((tx) => sweepAbandonedLog(tx, abandoned_s)))) break;
   }
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepDrop))) break;
+  for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(mergeItems))) break;
   await database.transaction(forgetOldAnswers);
 }

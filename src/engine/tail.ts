@@ -6,7 +6,7 @@ import type { NumberedEvent } from "../core/event.ts";
 import { isLastEvent, isOver } from "../core/moves.ts";
 import type { Database } from "../store/database.ts";
 import { readEvents } from "../store/events.ts";
-import { findRun, type RunRow } from "../store/runs.ts";
+import { findRun, numberOf, type RunRow } from "../store/runs.ts";
 import type { Hints } from "./hints.ts";
 import { logTopic } from "./node.ts";
 
@@ -26,8 +26,8 @@ export async function* tailRun(
   let after = seq;
   while (!signal.aborted) {
     const wait = hints.wait(logTopic(run.log_id), signal);
-    // A run has its number once it has begun, or was canceled before that.
-    run_number ??= (await findRun(database, run.run_id))?.run_number ?? null;
+    // A run has its number once it has begun, or was canceled before that: also by the deletion of its thread.
+    run_number ??= await numberOf(database, run);
     const events =
       run_number === null
         ? []

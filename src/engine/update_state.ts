@@ -5,7 +5,7 @@
 
 import { v6 as uuidv6 } from "uuid";
 import type { Checkpoint } from "../core/checkpoint.ts";
-import { escapeTags } from "../core/encoding.ts";
+import { escapedFields, escapeTags } from "../core/encoding.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
 import {
@@ -17,7 +17,7 @@ import {
 } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { activeVersion } from "../store/deployments.ts";
-import type { Attempt } from "../store/idempotency.ts";
+import { type Attempt, earlierAnswer } from "../store/idempotency.ts";
 import { appendItems } from "../store/items.ts";
 import { openView, readLog, type View } from "../store/logs.ts";
 import { liveRun } from "../store/runs.ts";
@@ -34,6 +34,8 @@ export async function updateState(
   order: StateOrder,
   attempt: Attempt | undefined,
 ): Promise<Checkpoint> {
+  const earlier = attempt && (await earlierAnswer(node.database, attempt));
+  if (earlier !== undefined) return earlier as unknown as Checkpoint;
   await refuseBusy(node.database, thread);
   const { view, head } = await readHead(node.database, thread.log_id);
   const base =
@@ -48,10 +50,15 @@ export async function updateState(
   const answer = await node.database.transaction((tx) =>
     once(tx, attempt, async () => {
       await refuseBusy(tx, thread);
-      const { head_position } = await readLog(tx, thread.log_id);
-      if (head_position !== (head?.position ?? null))
-        throw new Problem("thread_changed", { thread_id: thread.thread_id });
-      return (await store(tx, thread, view, said)) as unknown as Json;
+      const fresh = await openView(tx, thread.log_id);
+      const { head_position, next_item } = await readLog(tx, thread.log_id);
+      const items = said.find((message) => message.items)?.items;
+      const changed =
+        head_position !== (head?.position ?? null) ||
+        (base !== undefined && !fresh.shows(base.position)) ||
+        (items !== undefined && items.first !== next_item);
+      if (changed) throw new Problem("thread_changed", { thread_id: thread.thread_id });
+      return (await store(tx, thread, fresh, said)) as unknown as Json;
     }),
   );
   return answer as unknown as Checkpoint;
@@ -74,10 +81,12 @@ async function replaceKeys(
   base: CheckpointRow | undefined,
   order: StateOrder,
 ): Promise<Said> {
-  const initial = thread.initial_values === null ? {} : (JSON.parse(thread.initial_values) as JsonObject);
+  const initial = escapedFields(
+    thread.initial_values === null ? {} : (JSON.parse(thread.initial_values) as JsonObject),
+  );
   // The first checkpoint takes the thread's initial values with it.
   const before: Record<string, Json> = base ? await valuesAt(node, view, base) : initial;
-  const changed = escapeTags(order.values ?? {}) as JsonObject;
+  const changed = escapedFields(escapeTags(order.values ?? {}) as JsonObject);
   const removed = Object.keys(changed).filter((key) => changed[key] === null);
   const channels = Object.fromEntries(
     Object.entries(base ? changed : { ...initial, ...changed }).filter(([, value]) => value !== null),

@@ -9,7 +9,7 @@ import type { Logger, Node } from "../engine/node.ts";
 import type { Worker } from "../engine/worker.ts";
 import { authenticate, requireRole } from "./auth.ts";
 import { attemptOf } from "./idempotency.ts";
-import { openApi } from "./openapi.ts";
+import { ErrorBody, openApi } from "./openapi.ts";
 import { routes } from "./routes.ts";
 import { compileValidator } from "./validate.ts";
 
@@ -44,6 +44,7 @@ export async function makeHttp(app: App, origins: readonly string[]): Promise<Fa
     await http.register(cors, { origin: origins.map(originPattern), exposedHeaders: ["Location"] });
   await http.register(swagger, openApi);
   await http.register(swaggerUi, { routePrefix: "/docs" });
+  http.get("/openapi.json", { schema: { hide: true } }, () => http.swagger());
   http.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = toProblem(error);
     if (problem.code === "internal") {
@@ -135,7 +136,7 @@ function responses(answers: Record<number, unknown>, streams: boolean): Record<s
     }
     return [status, schema ?? { type: "null", description: "No body" }];
   });
-  return { ...Object.fromEntries(entries), "4xx": { $ref: "Error#" }, "5xx": { $ref: "Error#" } };
+  return { ...Object.fromEntries(entries), "4xx": ErrorBody, "5xx": ErrorBody };
 }
 
 function errorBody(problem: Problem): object {

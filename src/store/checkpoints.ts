@@ -83,7 +83,7 @@ export async function putCheckpoint(tx: Queryable, view: View, checkpoint: NewCh
     setOwn(channels, name, position);
     await tx.query(sql`
       insert into channel_values (log_id, position, channel, value)
-      values (${log_id}, ${position}, ${name}, ${JSON.stringify(value)})`);
+      values (${log_id}, ${position}, ${JSON.stringify(name)}, ${JSON.stringify(value)})`);
   }
   await tx.query(sql`
     insert into checkpoints (log_id, ${columns})
@@ -199,7 +199,10 @@ export async function listCheckpointsById(
   return shown.slice(0, limit).map(parseRow);
 }
 
-/** For each run (and each update) of a log, newest first, the position of its last root checkpoint. */
+/**
+ * For each run (and each update) of a log, newest first, the position of its last root checkpoint. The run that
+ * made the checkpoint at `below` is left out: its last one does not lie before it.
+ */
 export async function lastPositionsByRun(
   q: Queryable,
   view: View,
@@ -207,6 +210,9 @@ export async function lastPositionsByRun(
 ): Promise<number[]> {
   const found: number[] = [];
   let previous: string | null | undefined;
+  if (options.below !== Number.MAX_SAFE_INTEGER) {
+    previous = (await checkpointAt(q, view, options.below))?.run_id;
+  }
   for (const { log_id, low, high } of view.segments) {
     let below = Math.min(options.below, high === Number.MAX_SAFE_INTEGER ? high : high + 1);
     const page = 500;
@@ -297,7 +303,9 @@ export async function channelValues(
       const rows = await q.query<{ position: number; channel: string; value: string }>(sql`
         select position, channel, value from channel_values
         where log_id = ${log_id} and position in (${join(all.slice(i, i + 500))})`);
-      for (const row of rows) values.set(`${row.position}\n${row.channel}`, JSON.parse(row.value) as Json);
+      for (const { position, channel, value } of rows) {
+        values.set(`${position}\n${JSON.parse(channel) as string}`, JSON.parse(value) as Json);
+      }
     }
   }
   return (position, channel) => values.get(`${position}\n${channel}`) ?? null;
@@ -330,15 +338,16 @@ export async function lastWriteOf(q: Queryable, view: View, checkpoint: Checkpoi
   return Math.max(0, ...own.map((row) => row.position));
 }
 
-/** Positions of the checkpoints committed after `from`, up to and including `to`. */
-export async function checkpointsBetween(
+/** Positions of the root checkpoints committed after `from`, up to and including `to`. */
+export async function rootCheckpointsBetween(
   q: Queryable,
   view: View,
   from: number,
   to: number,
 ): Promise<number[]> {
   const rows = await q.query<{ position: number }>(sql`
-    select position from checkpoints where ${view.within} and position > ${from} and position <= ${to}`);
+    select position from checkpoints
+    where ${view.within} and namespace = '' and position > ${from} and position <= ${to}`);
   return rows.map((row) => row.position);
 }
 

@@ -5,6 +5,9 @@ import { Problem } from "../core/problem.ts";
 import { only, type Queryable } from "./database.ts";
 import { join, sql } from "./sql.ts";
 
+/** Items a merged row holds: reading one of them reads them all. */
+const BLOCK = 64;
+
 /** Stores items under the numbers a runner gave them; they must follow the log's last one without a gap. */
 export async function appendItems(
   tx: Queryable,
@@ -21,9 +24,11 @@ export async function appendItems(
       `items ${first}… do not follow item ${row.next_item - bodies.length - 1} of log ${log_id}`,
     );
   }
-  const rows = bodies.map((body, i) => sql`(${log_id}, ${first + i}, ${JSON.stringify(body)})`);
+  const rows = bodies.map((body, i) => sql`(${log_id}, ${first + i}, 1, ${JSON.stringify(body)})`);
   for (let i = 0; i < rows.length; i += 100) {
-    await tx.query(sql`insert into items (log_id, number, body) values ${join(rows.slice(i, i + 100))}`);
+    await tx.query(
+      sql`insert into items (log_id, last_number, count, body) values ${join(rows.slice(i, i + 100))}`,
+    );
   }
 }
 
@@ -43,14 +48,57 @@ export async function readItems(
   const found = new Map<string, { log: number; number: number; body: Json }>();
   for (const [log, ranges] of wanted) {
     for (const [from, to] of merge(ranges)) {
-      const rows = await q.query<{ number: number; body: string }>(
-        sql`select number, body from items where log_id = ${log} and number >= ${from} and number < ${to}`,
-      );
-      for (const { number, body } of rows)
-        found.set(`${log}:${number}`, { log, number, body: JSON.parse(body) as Json });
+      for (const item of await readRange(q, log, from, to))
+        found.set(`${log}:${item.number}`, { log, ...item });
     }
   }
   return found;
+}
+
+/** The items from `from` up to, not including, `to`. */
+async function readRange(
+  q: Queryable,
+  log: number,
+  from: number,
+  to: number,
+): Promise<{ number: number; body: Json }[]> {
+  // The last row may be a block that begins inside the range and ends behind it.
+  const rows = await q.query<{ last_number: number; count: number; body: string }>(sql`
+    select last_number, count, body from items
+    where log_id = ${log} and last_number >= ${from} and last_number < ${to + BLOCK}`);
+  return rows.flatMap(({ last_number, count, body }) => {
+    const parsed = JSON.parse(body) as Json;
+    const bodies = count === 1 ? [parsed] : (parsed as Json[]);
+    return bodies
+      .map((body, i) => ({ number: last_number - count + 1 + i, body }))
+      .filter(({ number }) => number >= from && number < to);
+  });
+}
+
+/**
+ * Merges the oldest unmerged items of one log that has enough of them into a block. A long conversation then is a few
+ * rows instead of thousands, to store and to read. False: no log has enough.
+ */
+export async function mergeItems(tx: Queryable): Promise<boolean> {
+  // The condition is the index's own, so only logs that need it are looked at.
+  const [log] = await tx.query<{ log_id: number; merged_item: number }>(
+    sql`select log_id, merged_item from logs where next_item - merged_item > 128 limit 1`,
+  );
+  if (!log) return false;
+  const last = log.merged_item + BLOCK;
+  const rows = await tx.query<{ body: string; count: number }>(sql`
+    select body, count from items
+    where log_id = ${log.log_id} and last_number > ${log.merged_item} and last_number <= ${last} order by last_number`);
+  // Where a sweep has taken some of them, the others stay as they are.
+  if (rows.length === BLOCK) {
+    await tx.query(sql`
+      delete from items where log_id = ${log.log_id} and last_number > ${log.merged_item} and last_number <= ${last}`);
+    await tx.query(sql`
+      insert into items (log_id, last_number, count, body)
+      values (${log.log_id}, ${last}, ${BLOCK}, ${`[${rows.map((row) => row.body).join(",")}]`})`);
+  }
+  await tx.query(sql`update logs set merged_item = ${last} where log_id = ${log.log_id}`);
+  return true;
 }
 
 /** A lookup over everything the values refer to, read from the store at once. */

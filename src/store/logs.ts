@@ -51,8 +51,8 @@ export class View {
 
 export async function createLog(tx: Queryable, log_id: number): Promise<boolean> {
   const rows = await tx.query(sql`
-    insert into logs (log_id, branch_position, next_position, next_item, next_run)
-    values (${log_id}, 0, 1, 1, 1) on conflict do nothing returning log_id`);
+    insert into logs (log_id, branch_position, next_position, next_item, merged_item, next_run)
+    values (${log_id}, 0, 1, 1, 0, 1) on conflict do nothing returning log_id`);
   return rows.length === 1;
 }
 
@@ -62,8 +62,10 @@ export async function branchLog(
   log: { log_id: number; parent_log_id: number; position: number; head_position: number | null },
 ): Promise<boolean> {
   const rows = await tx.query(sql`
-    insert into logs (log_id, parent_log_id, branch_position, next_position, next_item, next_run, head_position)
-    values (${log.log_id}, ${log.parent_log_id}, ${log.position}, ${log.position + 1}, 1, 1, ${log.head_position})
+    insert into logs
+      (log_id, parent_log_id, branch_position, next_position, next_item, merged_item, next_run, head_position)
+    values (${log.log_id}, ${log.parent_log_id}, ${log.position}, ${log.position + 1}, 1, 0, 1,
+      ${log.head_position})
     on conflict do nothing returning log_id`);
   return rows.length === 1;
 }

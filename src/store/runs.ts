@@ -80,6 +80,17 @@ export async function findRun(q: Queryable, run_id: string): Promise<RunRow | un
   );
 }
 
+/** A run's place in its log, whether or not its thread still has a name; null while it has not begun. */
+export async function numberOf(
+  q: Queryable,
+  run: { log_id: number; run_id: string },
+): Promise<number | null> {
+  const rows = await q.query<{ run_number: number | null }>(
+    sql`select run_number from runs where log_id = ${run.log_id} and run_id = ${run.run_id}`,
+  );
+  return rows[0]?.run_number ?? null;
+}
+
 export async function listRuns(
   q: Queryable,
   filter: {
@@ -92,6 +103,7 @@ export async function listRuns(
   },
 ): Promise<RunRow[]> {
   const { deployment_ids, log_id, status, before, limit } = filter;
+  if (deployment_ids?.length === 0) return [];
   return q.query<RunRow>(sql`
     select ${columns} from ${source}
     ${where([

@@ -36,7 +36,10 @@ export async function showCheckpoints(
     for (const [key, value] of Object.entries(row.shown?.values ?? {})) setOwn(values, key, value);
     return values;
   });
-  const lookup = await itemLookup(q, [...encoded, ...rows.map((row) => row.shown?.tasks ?? [])]);
+  const lookup = await itemLookup(q, [
+    ...encoded.flatMap((values) => Object.values(values)),
+    ...rows.map((row) => row.shown?.tasks ?? []),
+  ]);
   return rows.map((row, i) => ({
     checkpoint_id: row.checkpoint_id,
     thread_id,
@@ -44,12 +47,19 @@ export async function showCheckpoints(
     run_id: row.run_id,
     step: row.step,
     source: row.source,
-    values: show(encoded[i]!, lookup) as JsonObject,
+    values: shownValues(encoded[i]!, lookup),
     next: row.shown?.next ?? [],
     tasks: (row.shown?.tasks ?? []).map((task) => show(task, lookup)),
     metadata: show(JSON.parse(row.metadata) as Json, lookup) as JsonObject,
     created_at: row.created_at,
   }));
+}
+
+/** Channel by channel: the object of all channels is no encoded value, a channel may have the reserved key's name. */
+function shownValues(encoded: JsonObject, lookup: ItemLookup): JsonObject {
+  const values: JsonObject = {};
+  for (const [channel, value] of Object.entries(encoded)) setOwn(values, channel, show(value, lookup));
+  return values;
 }
 
 /** One checkpoint with the questions that wait at it; its tasks carry their questions and errors. */

@@ -52,7 +52,7 @@ const keyOf: Record<(typeof logTables)[number], string> = {
   pending_writes: "position",
   channel_values: "position",
   checkpoints: "position",
-  items: "number",
+  items: "last_number",
   drops: "position",
   run_requests: "run_id",
   leases: "run_id",
@@ -146,11 +146,15 @@ async function dropUnreferencedItems(tx: Queryable, log_id: number): Promise<voi
       if (log === log_id) for (let i = 0; i < count; i++) needed.add(start + i);
     }
   }
-  const stored = await tx.query<{ number: number }>(sql`select number from items where log_id = ${log_id}`);
-  const gone = stored.map((row) => row.number).filter((number) => !needed.has(number));
+  const stored = await tx.query<{ last_number: number; count: number }>(
+    sql`select last_number, count from items where log_id = ${log_id}`,
+  );
+  const gone = stored.filter(({ last_number, count }) => {
+    for (let i = 0; i < count; i++) if (needed.has(last_number - i)) return false;
+    return true;
+  });
   for (let i = 0; i < gone.length; i += 500) {
-    await tx.query(
-      sql`delete from items where log_id = ${log_id} and number in (${join(gone.slice(i, i + 500))})`,
-    );
+    const numbers = gone.slice(i, i + 500).map((row) => row.last_number);
+    await tx.query(sql`delete from items where log_id = ${log_id} and last_number in (${join(numbers)})`);
   }
 }

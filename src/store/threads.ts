@@ -62,7 +62,7 @@ function tagsOf(metadata: JsonObject): [string, string][] {
   return Object.entries(metadata).flatMap(([key, value]) => {
     if (typeof value === "object" && value !== null) return [];
     const text = JSON.stringify(value);
-    return text.length <= MAX_TAG_LENGTH ? [[key, text] as [string, string]] : [];
+    return text.length <= MAX_TAG_LENGTH ? [[JSON.stringify(key), text] as [string, string]] : [];
   });
 }
 
@@ -142,13 +142,25 @@ export async function deleteThreadRow(tx: Queryable, thread_id: string): Promise
 
 /** Threads whose time to live has passed, never a busy one. */
 export async function expiredThreads(q: Queryable, limit: number): Promise<ThreadRow[]> {
-  // Minutes differ by thread, so the coarse condition uses the index and the exact one the clock of the database.
-  const rows = await q.query<ThreadRow & { now: string }>(sql`
-    select ${columns}, ${q.dialect.now} as now from threads
-    where ttl_minutes is not null and status <> 'busy' order by updated_at limit 1000`);
-  return rows
-    .filter((row) => Date.parse(row.updated_at) + row.ttl_minutes! * 60_000 < Date.parse(row.now))
-    .slice(0, limit);
+  const expired: ThreadRow[] = [];
+  // The lifetimes in use are few: one range of the index for each, so that none waits behind a longer one.
+  for (let minutes = await nextLifetime(q, 0); minutes !== null; minutes = await nextLifetime(q, minutes)) {
+    expired.push(
+      ...(await q.query<ThreadRow>(sql`
+        select ${columns} from threads
+        where ttl_minutes = ${minutes} and updated_at < ${q.dialect.nowPlus(-60 * minutes)} and status <> 'busy'
+        order by updated_at limit ${limit - expired.length}`)),
+    );
+    if (expired.length >= limit) break;
+  }
+  return expired;
+}
+
+async function nextLifetime(q: Queryable, after: number): Promise<number | null> {
+  const rows = await q.query<{ minutes: number | null }>(
+    sql`select min(ttl_minutes) as minutes from threads where ttl_minutes > ${after}`,
+  );
+  return rows[0]?.minutes ?? null;
 }
 
 export type ThreadFilter = {

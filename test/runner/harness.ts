@@ -1,8 +1,17 @@
 /** Drives real agent processes over the real protocol, with threads kept in memory across processes. */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { Socket } from "node:net";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -32,7 +41,7 @@ export function project(name: string, version: Version = "1.7"): string {
   return directory;
 }
 
-function nodeModules(version: Version): string {
+export function nodeModules(version: Version): string {
   if (version === "1.7") return join(ROOT, "node_modules");
   const cache = join(ROOT, ".cache/langgraph-0.2");
   if (!existsSync(cache)) {
@@ -46,6 +55,7 @@ function nodeModules(version: Version): string {
           "@langchain/core": "0.3.80",
           "@langchain/langgraph": "0.2.74",
           "@langchain/langgraph-checkpoint": "0.0.18",
+          zod: "3.25.76",
         },
       }),
     );
@@ -64,15 +74,20 @@ export type RunResult = {
 };
 
 type RunOptions = Partial<RunStart> & { thread?: string };
-type Pending = RunResult & { log: MemoryLog; n: number; resolve: (result: RunResult) => void; reject: (e: Error) => void };
+type Pending = RunResult & {
+  log: MemoryLog;
+  n: number;
+  resolve: (result: RunResult) => void;
+  reject: (e: Error) => void;
+};
 
 /** Threads, whatever processes work on them. */
 export class Threads {
   readonly logs = new Map<string, MemoryLog>();
 
   log(thread: string): MemoryLog {
-    let log = this.logs.get(thread);
-    if (!log) this.logs.set(thread, (log = new MemoryLog(this.logs.size + 1)));
+    const log = this.logs.get(thread) ?? new MemoryLog(this.logs.size + 1);
+    this.logs.set(thread, log);
     return log;
   }
 }
@@ -94,7 +109,10 @@ export class Agent {
   readonly exited: Promise<void>;
   readonly #pipe: Socket;
   readonly #runs = new Map<string, Pending>();
-  readonly #waiting: { matches: (message: RunnerMessage) => boolean; resolve: (message: RunnerMessage) => void }[] = [];
+  readonly #waiting: {
+    matches: (message: RunnerMessage) => boolean;
+    resolve: (message: RunnerMessage) => void;
+  }[] = [];
 
   private constructor(directory: string, threads: Threads, env: Record<string, string>) {
     this.threads = threads;
@@ -111,10 +129,17 @@ export class Agent {
     });
     this.#pipe = this.child.stdio[3] as Socket;
     this.#pipe.on("error", () => {});
-    createInterface({ input: this.#pipe }).on("line", (line) => this.#receive(parseRunnerMessage(line)));
+    // A killed process resets the pipe; its exit is what counts.
+    const lines = createInterface({ input: this.#pipe }).on("error", () => {});
+    lines.on("line", (line) => this.#receive(parseRunnerMessage(line)));
+    process.once("exit", () => this.child.kill("SIGKILL"));
+    // A test that failed before it stopped its agent must not hang; whoever waits holds the loop with a deadline.
+    this.child.unref();
+    for (const stream of this.child.stdio) (stream as Socket | null)?.unref();
     this.exited = new Promise((done) => this.child.once("exit", () => done()));
     this.child.once("exit", (code, signal) => {
-      for (const run of this.#runs.values()) run.reject(new Error(`exited ${code} ${signal}: ${this.stderr}`));
+      for (const run of this.#runs.values())
+        run.reject(new Error(`exited ${code} ${signal}: ${this.stderr}`));
     });
   }
 
@@ -130,6 +155,7 @@ export class Agent {
   ): Promise<Agent> {
     const agent = new Agent(directory, threads, {});
     const loaded = await agent.loadReply(directory, entrypoint, framework, limits);
+    if (loaded.type !== "loaded") await agent.kill();
     assert.equal(loaded.type, "loaded", JSON.stringify(loaded));
     return agent;
   }
@@ -180,7 +206,12 @@ export class Agent {
     return { run_id: start.run_id, result: this.#track(start, thread) };
   }
 
-  update({ thread = "t", values = null, as_node = null, ...given }: RunOptions & { values?: Json; as_node?: string | null }) {
+  update({
+    thread = "t",
+    values = null,
+    as_node = null,
+    ...given
+  }: RunOptions & { values?: Json; as_node?: string | null }) {
     const start = this.#start(thread, given);
     this.send({ type: "update", values, as_node, ...start });
     return this.#track(start, thread);
@@ -193,12 +224,18 @@ export class Agent {
 
   async stop(): Promise<void> {
     this.#pipe.destroy();
-    await this.exited;
+    await this.#exit();
   }
 
   async kill(): Promise<void> {
     this.child.kill("SIGKILL");
+    await this.#exit();
+  }
+
+  async #exit(): Promise<void> {
+    const timer = setTimeout(() => this.child.kill("SIGKILL"), DEADLINE_MS);
     await this.exited;
+    clearTimeout(timer);
   }
 
   #start(thread: string, given: Partial<RunStart>): RunStart {

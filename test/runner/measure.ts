@@ -16,7 +16,9 @@ for (let turn = 1; turn <= 1010; turn++) {
     const last = times.slice(-1)[0]!;
     const around = times.slice(-10).toSorted((a, b) => a - b);
     const grown = agent.threads.log("t").size - size;
-    console.log(`turn ${turn}: ${last.toFixed(2)} ms, median of ten ${around[Math.floor(around.length / 2)]!.toFixed(2)} ms, ${grown} characters stored`);
+    console.log(
+      `turn ${turn}: ${last.toFixed(2)} ms, median of ten ${around[Math.floor(around.length / 2)]!.toFixed(2)} ms, ${grown} characters stored`,
+    );
   }
 }
 console.log(`reads: ${agent.reads}, memory: ${agent.memory} MB`);

@@ -1,9 +1,9 @@
 /** The server's side of state as a list in memory: what an agent process stores, folded the way the database does. */
 import assert from "node:assert/strict";
+import type { CheckpointBody, Page, ReadRequest, WritesBody } from "../../runners/node/store.ts";
 import { expand, itemRanges, show } from "../../src/core/encoding.ts";
 import type { Json } from "../../src/core/json.ts";
 import type { StoredCheckpoint } from "../../src/runner/protocol.ts";
-import type { CheckpointBody, Page, ReadRequest, WritesBody } from "../../runners/node/store.ts";
 
 type Kept = CheckpointBody & { run_id: string; position: number };
 type KeptWrite = StoredCheckpoint["writes"][number];
@@ -63,7 +63,9 @@ export class MemoryLog {
   read({ kind, namespace, checkpoint_id, before, limit }: ReadRequest): Page {
     let found = this.checkpoints.filter((kept) => namespace === undefined || kept.namespace === namespace);
     if (kind === "tuple") {
-      const one = checkpoint_id ? found.findLast((kept) => kept.checkpoint_id === checkpoint_id) : found.at(-1);
+      const one = checkpoint_id
+        ? found.findLast((kept) => kept.checkpoint_id === checkpoint_id)
+        : found.at(-1);
       found = one ? [one] : [];
     } else {
       found = found.filter((kept) => before === undefined || kept.checkpoint_id < before);
@@ -71,8 +73,13 @@ export class MemoryLog {
     }
     const checkpoints = found.map((kept) => this.#stored(kept));
     const numbers = new Set<number>();
-    for (const { channels, writes } of checkpoints) {
-      for (const value of [...Object.values(channels), ...writes.map((write) => write.value)]) {
+    for (const { channels, state, metadata, writes } of checkpoints) {
+      for (const value of [
+        ...Object.values(channels),
+        state,
+        metadata,
+        ...writes.map((write) => write.value),
+      ]) {
         for (const { first, count } of itemRanges([value])) {
           for (let i = 0; i < count; i++) numbers.add(first + i);
         }
@@ -85,7 +92,10 @@ export class MemoryLog {
   values(checkpoint = this.head): Record<string, Json> {
     if (!checkpoint) return {};
     const channels = this.#channels(checkpoint);
-    const visible = (checkpoint.shown?.keys ?? []).map((key) => [key, checkpoint.shown?.values?.[key] ?? channels[key]]);
+    const visible = (checkpoint.shown?.keys ?? []).map((key) => [
+      key,
+      checkpoint.shown?.values?.[key] ?? channels[key],
+    ]);
     return this.show(Object.fromEntries(visible)) as Record<string, Json>;
   }
 

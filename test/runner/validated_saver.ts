@@ -93,7 +93,12 @@ class AllThreadsSaver extends Base {
     return this.#open(config).put(config, checkpoint, metadata, newVersions);
   }
 
-  async putWrites(config: RunnableConfig, writes: [string, unknown][], taskId: string, path?: string): Promise<void> {
+  async putWrites(
+    config: RunnableConfig,
+    writes: [string, unknown][],
+    taskId: string,
+    path?: string,
+  ): Promise<void> {
     return this.#open(config).putWrites(config, writes, taskId, path);
   }
 

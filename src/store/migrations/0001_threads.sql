@@ -44,6 +44,8 @@ create table logs (
   branch_position bigint not null,
   next_position bigint not null,
   next_item bigint not null,
+  -- Items up to this number have been merged.
+  merged_item bigint not null,
   next_run bigint not null,
   -- Position of the root checkpoint committed last, null when there is none.
   head_position bigint,
@@ -51,6 +53,7 @@ create table logs (
   dropped_at text
 );
 create index logs_by_parent on logs (parent_log_id) where parent_log_id is not null;
+create index logs_to_merge on logs (log_id) where next_item - merged_item > 128;
 create index logs_dropped on logs (dropped_at) where dropped_at is not null;
 
 create table threads (
@@ -68,11 +71,12 @@ create table threads (
 );
 create index threads_by_age on threads (deployment_id, created_at, thread_id);
 create index threads_by_status on threads (deployment_id, status, created_at, thread_id);
-create index threads_expiring on threads (updated_at) where ttl_minutes is not null;
+create index threads_expiring on threads (ttl_minutes, updated_at) where ttl_minutes is not null;
 
 -- Scalar top-level metadata, one row a key, so that a search starts from an index.
 create table thread_tags (
   deployment_id text not null,
+  -- Both as JSON text.
   key text not null,
   value text not null,
   created_at text not null,
@@ -105,6 +109,7 @@ create index checkpoints_root on checkpoints (log_id, position, run_id) where na
 create table channel_values (
   log_id bigint not null,
   position bigint not null,
+  -- As JSON text: a name may hold what no database keeps, a NUL or half a surrogate pair.
   channel text not null,
   value text not null,
   primary key (log_id, position, channel)
@@ -124,11 +129,14 @@ create table pending_writes (
 );
 create index pending_writes_by_checkpoint on pending_writes (log_id, checkpoint_id, position);
 
+-- Items last_number - count + 1 … last_number. A new item has a row of its own and its JSON as body; old ones are
+-- merged, count of them in one row with a JSON list as body, under the same numbers.
 create table items (
   log_id bigint not null,
-  number bigint not null,
+  last_number bigint not null,
+  count bigint not null,
   body text not null,
-  primary key (log_id, number)
+  primary key (log_id, last_number)
 );
 
 -- A drop hides the entries from from_position to to_position from every reader that can see the drop itself.

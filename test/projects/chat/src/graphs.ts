@@ -1,5 +1,7 @@
 /** Graphs whose behaviour shows what a checkpointer gets right or wrong. */
 import { AIMessage, HumanMessage, RemoveMessage } from "@langchain/core/messages";
+import { tool } from "@langchain/core/tools";
+import { FakeListChatModel } from "@langchain/core/utils/testing";
 import {
   Annotation,
   Command,
@@ -7,10 +9,16 @@ import {
   interrupt,
   MemorySaver,
   MessagesAnnotation,
-  START,
   Send,
+  START,
   StateGraph,
 } from "@langchain/langgraph";
+import { z } from "zod";
+
+const number = { name: "double", description: "Doubles", schema: z.object({ n: z.number() }) };
+const double = tool(({ n }: { n: number }) => String(2 * n), number);
+const broken = tool(() => Promise.reject(new Error("broken tool")), { ...number, name: "broken" });
+const model = new FakeListChatModel({ responses: ["hello you"] });
 
 const Log = Annotation.Root({
   log: Annotation<string[]>({ reducer: (a, b) => a.concat(b), default: () => [] }),
@@ -21,7 +29,11 @@ const Log = Annotation.Root({
 const chat = () => new StateGraph(MessagesAnnotation);
 
 const inner = chat()
-  .addNode("think", (state) => ({ messages: [new AIMessage({ content: `thought ${state.messages.length}`, id: `t${state.messages.length}` })] }))
+  .addNode("think", (state) => ({
+    messages: [
+      new AIMessage({ content: `thought ${state.messages.length}`, id: `t${state.messages.length}` }),
+    ],
+  }))
   .addEdge(START, "think")
   .compile();
 
@@ -46,7 +58,9 @@ export const trim = chat()
 
 /** Replaces the first message by another of the same id. */
 export const replace = chat()
-  .addNode("replace", (state) => ({ messages: [new HumanMessage({ id: state.messages[0]!.id!, content: "replaced" })] }))
+  .addNode("replace", (state) => ({
+    messages: [new HumanMessage({ id: state.messages[0]!.id!, content: "replaced" })],
+  }))
   .addEdge(START, "replace")
   .compile();
 
@@ -99,7 +113,9 @@ export const fanout = new StateGraph(Log)
 export const forever = new StateGraph(Log)
   .addNode("wait", (_state, config) => {
     console.log("waiting");
-    return new Promise((_resolve, reject) => config.signal?.addEventListener("abort", () => reject(new Error("stopped"))));
+    return new Promise((_resolve, reject) =>
+      config.signal?.addEventListener("abort", () => reject(new Error("stopped"))),
+    );
   })
   .addEdge(START, "wait")
   .compile();
@@ -115,8 +131,8 @@ export const flood = new StateGraph(Log)
   .compile();
 
 export const unstorable = new StateGraph(Log)
-  .addNode("bad", () => ({ bad: { handler: () => 1 } }))
-  .addEdge(START, "bad")
+  .addNode("spoil", () => ({ bad: { handler: () => 1 } }))
+  .addEdge(START, "spoil")
   .compile();
 
 export const failing = new StateGraph(Log)
@@ -138,4 +154,92 @@ export const commanded = new StateGraph(Log)
   .addNode("go", () => new Command({ update: { log: ["go"] }, goto: "target" }), { ends: ["target"] })
   .addNode("target", () => ({ log: ["target"] }))
   .addEdge(START, "go")
+  .compile();
+
+/** Calls a tool, whose call and result are events. */
+export const toolUser = new StateGraph(Log)
+  .addNode("use", async () => ({ log: [await double.invoke({ n: 21 })] }))
+  .addNode("misuse", async () => {
+    await broken.invoke({ n: 1 }).catch(() => {});
+    return { log: ["went on"] };
+  })
+  .addEdge(START, "use")
+  .addEdge("use", "misuse")
+  .compile();
+
+/** Answers token by token. */
+export const talker = chat()
+  .addNode("talk", async (state) => ({ messages: [await model.invoke(state.messages)] }))
+  .addEdge(START, "talk")
+  .compile();
+
+/** Writes its own events. */
+export const custom = new StateGraph(Log)
+  .addNode("write", (_state, config) => {
+    config.writer?.({ percent: 50 });
+    config.writer?.("half");
+    return { log: ["written"] };
+  })
+  .addEdge(START, "write")
+  .compile();
+
+/** Holds what a serializer must know: dates, sets, documents. */
+export const rich = new StateGraph(
+  Annotation.Root({
+    when: Annotation<Date>(),
+    set: Annotation<Set<string>>(),
+    kinds: Annotation<string[]>(),
+  }),
+)
+  .addNode("first", () => ({ when: new Date(0), set: new Set(["a"]) }))
+  .addNode("second", (state) => ({ kinds: [state.when, state.set].map((value) => value.constructor.name) }))
+  .addEdge(START, "first")
+  .addEdge("first", "second")
+  .compile();
+
+const asking = new StateGraph(Log)
+  .addNode("inside", () => ({ log: [`told ${interrupt("inside?")}`] }))
+  .addEdge(START, "inside");
+
+/** A subgraph that asks. */
+export const nested = new StateGraph(Log)
+  .addNode("outer", asking.compile())
+  .addNode("end", () => ({ log: ["end"] }))
+  .addEdge(START, "outer")
+  .addEdge("outer", "end")
+  .compile();
+
+/** Two questions at once. */
+export const twice = new StateGraph(Log)
+  .addNode("left", () => ({ log: [`left ${interrupt("left?")}`] }))
+  .addNode("right", () => ({ log: [`right ${interrupt("right?")}`] }))
+  .addNode("fine", () => ({ log: ["fine"] }))
+  .addEdge(START, "left")
+  .addEdge(START, "right")
+  .addEdge(START, "fine")
+  .compile();
+
+/** Hands the whole conversation to pushed tasks. */
+export const handover = chat()
+  .addNode("hand", () => ({}))
+  .addNode("take", (state) => ({
+    messages: [new AIMessage({ content: `took ${state.messages.length}`, id: `k${state.messages.length}` })],
+  }))
+  .addEdge(START, "hand")
+  .addConditionalEdges("hand", (state) => [new Send("take", state)], ["take"])
+  .compile();
+
+/** Looks at its own history while it runs. */
+export const historian = new StateGraph(Log)
+  .addNode("first", () => ({ log: ["first"] }))
+  .addNode("look", async (_state, config) => {
+    const { thread_id } = config.configurable!;
+    const seen: string[] = [];
+    const saver = config.configurable!.__pregel_checkpointer ?? config.configurable!.checkpointer;
+    for await (const tuple of saver?.list({ configurable: { thread_id, checkpoint_ns: "" } }) ?? [])
+      seen.push(tuple.metadata.source);
+    return { log: [`saw ${seen.length}`] };
+  })
+  .addEdge(START, "first")
+  .addEdge("first", "look")
   .compile();

@@ -1,0 +1,3 @@
+import { nothing } from "a-package-nobody-installed";
+
+export const graph = nothing;

@@ -1,0 +1,42 @@
+/** Plain functions as agents. */
+type Context = {
+  state: Record<string, unknown>;
+  emit(type: string | object, data?: unknown): void;
+  signal: AbortSignal;
+  thread_id: string | null;
+  run_id: string;
+};
+
+export function count(input: { by?: number }, context: Context) {
+  context.state.total = Number(context.state.total ?? 0) + (input.by ?? 1);
+  context.state.history ??= [];
+  const history = context.state.history as unknown[];
+  history.push({ added: input.by ?? 1, text: "an entry that is long enough to be stored as an item" });
+  return { total: context.state.total, thread: context.thread_id };
+}
+
+export async function* narrate(input: { words: string[] }, context: Context) {
+  for (const word of input.words) yield { word };
+  yield { type: "progress", data: { percent: 100 } };
+  context.emit("note", { text: "emitted" });
+  context.emit({ plain: true });
+  context.state.when = new Date(0);
+  delete context.state.gone;
+  return input.words.length;
+}
+
+export const unprintable = () => ({ callback: () => 1 });
+
+export function fail(_input: unknown, context: Context) {
+  context.state.lost = true;
+  throw new TypeError("no such luck");
+}
+
+export const forge = (_input: unknown, context: Context) => context.emit("run.completed", {});
+
+export function wait(_input: unknown, context: Context) {
+  console.log("waiting");
+  return new Promise((_resolve, reject) => {
+    context.signal.addEventListener("abort", () => reject(new Error("aborted")));
+  });
+}
