@@ -125,7 +125,7 @@ test("text that is not TOML is an error with its line", () => {
 test("a folder without the file is an error that says how to get one", () => {
   assert.throws(
     () => readManifest(join(root, "nowhere")),
-    /There is no .*crewship.toml. `crewship init` writes one/,
+    /There is no .*crewship.toml. It needs \[deployment\]/,
   );
 });
 

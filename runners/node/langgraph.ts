@@ -70,7 +70,9 @@ export class LangGraphHost implements Host {
       done = signal.aborted ? { outcome: "canceled" } : { outcome: "failed", error: describeError(cause) };
     }
     if (signal.aborted) done = { outcome: "canceled" };
-    if (done.outcome === "succeeded" || done.outcome === "interrupted") this.#giveBack(start, attached);
+    // An interrupted thread's next run may be executed elsewhere and leave only writes on the same checkpoint, which
+    // this process could not tell from nothing: it reads such a thread anew.
+    if (done.outcome === "succeeded") this.#giveBack(start, attached);
     return done;
   }
 
@@ -100,7 +102,8 @@ export class LangGraphHost implements Host {
       await graph.updateState({ configurable: address(threadId, null) }, unescapeTags(initial));
       await state.journal.flush();
     }
-    const before = await this.#visible(initial === null ? base : frozen(state.root!), attached);
+    const from = initial === null ? base : frozen(state.root!);
+    const before = { values: await this.#visible(from, attached), versions: versionsOf(from) };
     if (way.way === "interrupted" || way.way === "succeeded") {
       const snapshot = await graph.getState({ configurable: address(threadId, null) });
       return this.#finish(attached, before, snapshot, way.way);
@@ -210,8 +213,8 @@ export class LangGraphHost implements Host {
   }
 
   #finish(
-    { memory, single }: Attached,
-    before: Record<string, Json>,
+    { memory, single, state }: Attached,
+    before: { values: Record<string, Json>; versions: Record<string, unknown> },
     snapshot: CheckpointReport | StateSnapshot,
     outcome: "succeeded" | "interrupted",
   ): Done {
@@ -219,7 +222,9 @@ export class LangGraphHost implements Host {
     let output: Json;
     try {
       const after = encodeKeys([outputChannels].flat(), visibleValues(snapshot.values, single), memory);
-      const changed = changes(before, after);
+      const versions = versionsOf(state.root);
+      const written = (key: string) => versions[key] !== before.versions[key];
+      const changed = changes(before.values, after, written);
       output = typeof outputChannels === "string" ? (after[outputChannels] ?? null) : changed;
     } catch (error) {
       if (!(error instanceof EncodingError)) throw error;
@@ -293,6 +298,10 @@ export class LangGraphHost implements Host {
 /** The starting point as it was: the run's own writes go on to the live tuple. */
 function frozen(tuple: LiveTuple): LiveTuple {
   return { ...tuple, checkpoint: copyCheckpoint(tuple.checkpoint), writes: [...tuple.writes] };
+}
+
+function versionsOf(tuple: LiveTuple | null | undefined): Record<string, unknown> {
+  return tuple?.checkpoint.channel_versions ?? {};
 }
 
 function address(threadId: string, checkpointId: string | null): Record<string, unknown> {

@@ -1,14 +1,18 @@
-/** A run's output: what changed between the state it started from and the state it left. */
+/** A run's output: what it wrote, compared with the state it started from. */
 import { rangeOf } from "../../src/core/encoding.ts";
 import { ListBuilder } from "../../src/core/items.ts";
 import type { Json } from "../../src/core/json.ts";
 
-/** The keys of `after` that changed; a list shows only the elements that `before` does not have. */
-export function changes(before: Record<string, Json>, after: Record<string, Json>): Record<string, Json> {
+/** The keys the run has written, also where it wrote the same again; a list shows only the elements it added. */
+export function changes(
+  before: Record<string, Json>,
+  after: Record<string, Json>,
+  written: (key: string) => boolean,
+): Record<string, Json> {
   const changed: Record<string, Json> = {};
   for (const [key, value] of Object.entries(after)) {
+    if (!written(key)) continue;
     const old = before[key];
-    if (old !== undefined && JSON.stringify(old) === JSON.stringify(value)) continue;
     changed[key] = Array.isArray(value) && Array.isArray(old) ? added(old, value) : value;
   }
   return changed;

@@ -21,16 +21,16 @@ export function toShown(
   const values = visibleValues(report.values, single);
   const stored = held?.checkpoint.channel_values ?? {};
   const differing: Record<string, Json> = {};
-  const keys = Object.keys(values);
-  for (const key of keys) {
-    if (Object.hasOwn(stored, key) && Object.is(stored[key], values[key])) continue;
+  const keys = Object.keys(values).filter((key) => {
+    if (Object.hasOwn(stored, key) && Object.is(stored[key], values[key])) return true;
     try {
       differing[key] = encodeValue(values[key], `the channel "${key}"`);
+      return true;
     } catch {
       // A channel that is never stored may hold anything; it is simply not shown.
-      keys.splice(keys.indexOf(key), 1);
+      return false;
     }
-  }
+  });
   return {
     keys,
     ...(Object.keys(differing).length > 0 && { values: differing }),

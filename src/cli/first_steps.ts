@@ -5,18 +5,22 @@ import { chatInput } from "./chat_messages.ts";
 
 export type Ready = { url: string; apiKey: string; deployment_id: string };
 
-/** Three requests for a POSIX shell: open a thread, talk in it twice, and look back. Needs curl and sed only. */
+/** Requests for a POSIX shell: open a thread, talk in it twice, look back, copy it, delete the copy. Needs curl and sed. */
 export function firstSteps(
   { url, apiKey, deployment_id }: Ready,
   talks: Pick<Deployment, "framework" | "chat">,
 ): string {
   const say = (text: string) => post("/v1/threads/$THREAD/runs/wait", { input: chatInput(talks, text) });
+  const threadId = `sed 's/.*"thread_id":"\\([^"]*\\)".*/\\1/'`;
+  const key = `-H "Authorization: Bearer $KEY"`;
   return [
     `KEY=${quoted(apiKey)}`,
-    `THREAD=$(${post("/v1/threads", { deployment_id })} | sed 's/.*"thread_id":"\\([^"]*\\)".*/\\1/')`,
+    `THREAD=$(${post("/v1/threads", { deployment_id })} | ${threadId})`,
     say("Hello, my name is Ada."),
     say("What is my name?"),
-    `curl -sw "\\n" "${url}/v1/threads/$THREAD/history" -H "Authorization: Bearer $KEY"`,
+    `curl -sw "\\n" "${url}/v1/threads/$THREAD/history" ${key}`,
+    `COPY=$(curl -s -X POST "${url}/v1/threads/$THREAD/copy" ${key} | ${threadId})`,
+    `curl -sw "%{http_code}\\n" -X DELETE "${url}/v1/threads/$COPY" ${key}`,
   ].join("\n");
 
   function post(path: string, body: Json): string {

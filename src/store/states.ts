@@ -136,7 +136,7 @@ function visibleChannels(row: CheckpointRow): Record<string, number> {
   const keys = row.shown?.keys ?? Object.keys(row.channels).filter((channel) => !isInternal(channel));
   const visible: Record<string, number> = {};
   for (const key of keys) {
-    const position = row.channels[key];
+    const position = Object.hasOwn(row.channels, key) ? row.channels[key] : undefined;
     if (position !== undefined && !Object.hasOwn(row.shown?.values ?? {}, key))
       setOwn(visible, key, position);
   }

@@ -4,8 +4,8 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
-import { type Acknowledged, check } from "./checker.ts";
 import { campaign } from "./campaign.ts";
+import { type Acknowledged, check } from "./checker.ts";
 import { Random } from "./random.ts";
 import { ServerProcess } from "./server.ts";
 

@@ -131,7 +131,8 @@ class Check {
       batches.delete(`${log_id} ${run_number}`);
       const ends = types.filter(isLastEvent);
       if (ends.length !== 1) this.#say(`${run_id} ended ${ends.length} times`);
-      if (ends.length > 0 && !isLastEvent(types.at(-1)!)) this.#say(`${run_id} has events after its last one`);
+      if (ends.length > 0 && !isLastEvent(types.at(-1)!))
+        this.#say(`${run_id} has events after its last one`);
       if (ends.length === 1 && ends[0] !== lastEventOf[status])
         this.#say(`${run_id} is ${status} and its last event is ${ends[0]}`);
       if (types.filter((type) => type === "run.started").length > 1) this.#say(`${run_id} started twice`);

@@ -69,7 +69,11 @@ test("no acknowledged run is lost, doubled or left open, whatever is killed at a
   assert.ok(killed("server") > 0 && killed("agent") > 0, "nothing was killed: the campaign was too short");
   // worker_lost is promised to a run whose three attempts in a row were killed before they got anywhere.
   const failed = Object.keys(endings).filter((ending) => /^failed (?!worker_lost)/.test(ending));
-  assert.deepEqual(failed, [], "a run failed because a process was killed, although another could continue it");
+  assert.deepEqual(
+    failed,
+    [],
+    "a run failed because a process was killed, although another could continue it",
+  );
 });
 
 function seconds(ms: number): string {

@@ -122,7 +122,8 @@ for (const version of VERSIONS) {
       const third = await agent.run({ thread: "ask", command: { resume: "no" } });
       assert.equal(third.done.outcome, "succeeded");
       assert.deepEqual(log.values(), { log: ["start", "before", "asked", "asked again"], answer: "no" });
-      assert.equal(agent.reads, 0);
+      // A thread that waited for an answer is read anew: another process may have left writes on its head.
+      assert.equal(agent.reads, 2);
     });
 
     test("a run stops before and after the nodes it is told to", async () => {

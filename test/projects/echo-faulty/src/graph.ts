@@ -43,7 +43,10 @@ const wrongdoings: Record<string, () => unknown> = {
 };
 
 export const graph = new StateGraph(State)
-  .addNode("behave", async ({ act }) => {
+  .addNode("behave", async ({ act }, config) => {
+    // Said, and sent, before the deed: afterwards the process may never speak again.
+    config.writer?.({ about_to: act, pid: process.pid });
+    await pause(100);
     await wrongdoings[act ?? ""]?.();
     return { said: [`did ${act}`] };
   })

@@ -1,0 +1,11 @@
+/** The server under test, over an empty data folder, with the agents in bench/agent. */
+import { fileURLToPath } from "node:url";
+import { ServerProcess } from "../test/faults/server.ts";
+
+const project = fileURLToPath(new URL("agent", import.meta.url));
+
+/** For a profile: flags of the server's Node, such as `--cpu-prof --cpu-prof-dir=/tmp/profile`. */
+const nodeFlags = (process.env.CREWSHIP_BENCH_NODE_FLAGS ?? "").split(" ").filter(Boolean);
+
+export const startEcho = () => ServerProcess.start({ project, name: "echo", nodeFlags });
+export const startStream = () => ServerProcess.start({ project, name: "stream", nodeFlags });
