@@ -55,15 +55,18 @@ const names = {
   logLevel: ["CREWSHIP_LOG_LEVEL", "info"],
 } as const satisfies Record<keyof Flags, readonly [string, string]>;
 
+/** `defaults` are a command's own, such as those of `dev`. Throws ConfigError. */
 export function readConfig(
   flags: Flags,
   environment: Record<string, string | undefined> = process.env,
+  defaults: Flags = {},
 ): Config {
   const file = readFile(resolve("crewship.config.toml"));
   const setting = (name: keyof typeof names): string =>
     flags[name] ??
     environment[names[name][0]] ??
     file[names[name][0].replace("CREWSHIP_", "").toLowerCase()] ??
+    defaults[name] ??
     names[name][1];
   return Object.freeze({
     host: setting("host"),

@@ -125,11 +125,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
   return {
     url: local,
     apiKey,
-    deployments: (await listDeployments(database, {})).map(({ deployment_id, name, framework }) => ({
-      deployment_id,
-      name,
-      framework,
-    })),
+    deployments: await served(database, version?.deployment_id),
     async reload() {
       if (!options.dev || !version) return load();
       version = await deployFolder(
@@ -185,6 +181,14 @@ function watchRuns(
       );
     },
   };
+}
+
+/** What the server serves; the deployment of the dev folder comes first. */
+async function served(database: Database, dev: string | undefined): Promise<RunningServer["deployments"]> {
+  const all = await listDeployments(database, {});
+  return all
+    .sort((a, b) => Number(b.deployment_id === dev) - Number(a.deployment_id === dev))
+    .map(({ deployment_id, name, framework }) => ({ deployment_id, name, framework }));
 }
 
 /** A folder as the single version of its own deployment. */

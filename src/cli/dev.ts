@@ -1,5 +1,5 @@
 /** `crewship dev`: the server and the project in one folder, with its source read anew whenever it changes. */
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { type Config, type Flags, readConfig } from "../config.ts";
 import { type Manifest, ManifestError, readManifest, runnableHere } from "../deploy/manifest.ts";
@@ -78,22 +78,10 @@ function manifestOf(dir: string, name: string | undefined): Manifest {
  * call, and the server's own log is quiet, since the lines about runs say what a person wants to know.
  */
 function devConfig(flags: DevFlags, directory: string): Config {
-  const config = readConfig(flags);
-  const { environment } = config;
-  const data = flags.data ?? environment.CREWSHIP_DATA;
-  const cors = flags.cors ?? environment.CREWSHIP_CORS_ORIGINS;
-  return Object.freeze({
-    ...config,
-    // A folder that crewship.config.toml names stays: only the default moves.
-    data:
-      data === undefined && config.data === resolve(".crewship/data")
-        ? join(directory, ".crewship", "data")
-        : config.data,
-    logLevel:
-      (flags.logLevel ?? environment.CREWSHIP_LOG_LEVEL) === undefined && config.logLevel === "info"
-        ? "warn"
-        : config.logLevel,
-    cors: cors === undefined && config.cors.length === 0 ? ["http://localhost:*"] : config.cors,
+  return readConfig(flags, undefined, {
+    data: join(directory, ".crewship", "data"),
+    cors: "http://localhost:*",
+    logLevel: "warn",
   });
 }
 

@@ -1,6 +1,8 @@
 /** The contract of the store. Every database passes the same suite: it adds a line in its own test file. */
+import { checkpointsSuite } from "./store_checkpoints.ts";
 import { databaseSuite } from "./store_database.ts";
 import type { Open } from "./store_fixture.ts";
+import { logsSuite } from "./store_logs.ts";
 import { runsSuite } from "./store_runs.ts";
 import { sweepSuite } from "./store_sweep.ts";
 
@@ -9,5 +11,7 @@ export type { Open } from "./store_fixture.ts";
 export function storeSuite(name: string, open: Open): void {
   databaseSuite(name, open);
   runsSuite(name, open);
+  checkpointsSuite(name, open);
+  logsSuite(name, open);
   sweepSuite(name, open);
 }

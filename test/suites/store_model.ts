@@ -261,8 +261,8 @@ export class Model {
       const row = parent === null ? undefined : await findCheckpoint(tx, view, namespace, parent);
       assert.ok(parent === null || row, "the parent is there");
       // As an agent process that has loaded the state it starts from.
-      const valueOf = await channelValues(tx, view, row ? [row] : []);
-      const loaded = Object.entries(row?.channels ?? {}).map(([name, position]) => valueOf(position, name));
+      const readValue = await channelValues(tx, view, row ? [row] : []);
+      const loaded = Object.entries(row?.channels ?? {}).map(([name, position]) => readValue(position, name));
       const ledger = await coldLedger(tx, run.log_id, loaded);
       const channels: Record<string, Json> = {};
       const removed = [...touched].filter((name) => !Object.hasOwn(state, name));

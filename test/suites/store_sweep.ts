@@ -1,12 +1,6 @@
 /** Sweeping: what nothing needs goes, and whatever can still be read stays exactly as it was. */
-import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { keepLatest } from "../../src/engine/prune.ts";
-import { keepHouse } from "../../src/engine/sweep.ts";
-import { abandonLog } from "../../src/store/logs.ts";
-import { sweepAbandonedLog, sweepDrop } from "../../src/store/sweep.ts";
-import { deleteThreadRow } from "../../src/store/threads.ts";
 import { type Open, withStore } from "./store_fixture.ts";
 import { commands, Model } from "./store_model.ts";
 
