@@ -27,7 +27,6 @@ const mayImport: Record<string, string[]> = {
 const fileMayImport: Record<string, string[]> = {
   "src/cli/serve.ts": ["server", "deploy"],
   "src/cli/dev.ts": ["server", "deploy"],
-  "src/cli/first_steps.ts": ["deploy"],
 };
 
 /** Of these targets only types may be taken: nothing of them is loaded. */

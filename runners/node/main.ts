@@ -10,6 +10,7 @@ import type { Host } from "./host.ts";
 import { LangGraphHost } from "./langgraph.ts";
 import { loadEntrypoint } from "./load.ts";
 import { captureOutput, withLogs } from "./logs.ts";
+import { endWithServer } from "./orphan.ts";
 import { type Done, RunPipe } from "./pipe.ts";
 import { findClasses, findFramework, toGraph } from "./project.ts";
 import { safely } from "./shown.ts";
@@ -21,6 +22,7 @@ const ALIVE_INTERVAL_MS = 1000;
 type Load = Extract<ServerMessage, { type: "load" }>;
 
 captureOutput();
+endWithServer();
 let host: Host | undefined;
 let maxUnacknowledged = 0;
 const runs = new Map<string, { pipe: RunPipe; cancel: AbortController }>();

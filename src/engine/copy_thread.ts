@@ -6,7 +6,7 @@ import type { Thread } from "../core/thread.ts";
 import { type CheckpointRow, lastWriteOf, rootCheckpointsBetween } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import type { Attempt } from "../store/idempotency.ts";
-import { branchLog, branchPoint, dropPositions, readLog, type View } from "../store/logs.ts";
+import { branchLog, branchPoint, dropPositions, openView, readLog, type View } from "../store/logs.ts";
 import { openQuestions } from "../store/states.ts";
 import { createThread, readHead, showThread, type ThreadRow } from "../store/threads.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
@@ -54,12 +54,17 @@ async function branchAt(tx: Transaction, { view, row }: { view: View; row: Check
   const last = Math.max(row.position, await lastWriteOf(tx, view, row));
   const log_id = await branch(tx, view, last, row.position);
   // States after the checkpoint are not part of the copy; those of its own subgraphs are, its writes rest on them.
-  const hidden = last > row.position ? await rootCheckpointsBetween(tx, view, row.position, last) : [];
-  await dropPositions(
-    tx,
-    log_id,
-    hidden.map((position) => ({ from: position, to: position })),
-  );
+  const later = last > row.position ? await rootCheckpointsBetween(tx, view, row.position, last) : [];
+  // A drop made after the branch does not reach the copy by itself; what was hidden must not come back by copying.
+  const dropped = view.hidden.filter(({ from_position }) => from_position <= last);
+  const { hidden } = await openView(tx, log_id);
+  const known = new Set(hidden.map(({ from_position, to_position }) => `${from_position} ${to_position}`));
+  await dropPositions(tx, log_id, [
+    ...later.map((position) => ({ from: position, to: position })),
+    ...dropped
+      .filter(({ from_position, to_position }) => !known.has(`${from_position} ${to_position}`))
+      .map(({ from_position, to_position }) => ({ from: from_position, to: Math.min(to_position, last) })),
+  ]);
   return log_id;
 }
 

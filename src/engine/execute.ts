@@ -2,6 +2,7 @@
  * Executes one run this node holds: gives it to an agent process and turns what comes back into stored facts. The
  * only place where an agent's output becomes one. While a commit is under way, what arrives waits for the next.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { isObject, type Json } from "../core/json.ts";
 import { LoadError } from "../runner/errors.ts";
 import type { RunStart } from "../runner/protocol.ts";
@@ -20,19 +21,15 @@ import type { Node } from "./node.ts";
 
 /** Messages that may share one transaction. */
 const MAX_BATCH = 500;
+/** How long a later attempt waits for an agent that cannot be loaded now, and how often it asks. */
+const PATIENCE_MS = 10_000;
+const ASK_AGAIN_MS = 100;
 
 /** Runs it to its end. `signal` aborts when the run was canceled, timed out, or its lease lost: nothing more is stored. */
 export async function execute(node: Node, execution: Execution, signal: AbortSignal): Promise<void> {
-  const { lease, version } = execution;
   let slot: Slot | undefined;
   try {
-    slot = await node.supervisor.acquire({
-      version: agentVersion(version),
-      environment: execution.run.environment,
-      env: node.agentVariables(version),
-      log_id: lease.log_id,
-      signal,
-    });
+    slot = await takeSlot(node, execution, signal);
     const start = await runStart(node, execution);
     await follow(node, execution, slot.run(start, signal));
   } catch (error) {
@@ -40,6 +37,28 @@ export async function execute(node: Node, execution: Execution, signal: AbortSig
     await conclude(node, execution, error);
   } finally {
     slot?.release();
+  }
+}
+
+/**
+ * A seat for the run. An agent whose process has just died is left alone for a moment, and whoever asks is told that
+ * it cannot be loaded; a run whose earlier attempt that process took down waits the moment out.
+ */
+async function takeSlot(node: Node, { lease, run, version }: Execution, signal: AbortSignal): Promise<Slot> {
+  const patientUntil = performance.now() + (lease.attempt > 1 ? PATIENCE_MS : 0);
+  for (;;) {
+    try {
+      return await node.supervisor.acquire({
+        version: agentVersion(version),
+        environment: run.environment,
+        env: node.agentVariables(version),
+        log_id: lease.log_id,
+        signal,
+      });
+    } catch (error) {
+      if (!(error instanceof LoadError) || performance.now() > patientUntil) throw error;
+      await delay(ASK_AGAIN_MS, undefined, { signal });
+    }
   }
 }
 

@@ -10,17 +10,17 @@ type LogRow = { log_id: number; parent_log_id: number | null; branch_position: n
 /** The part of one log that belongs to a view: positions above `low`, up to and including `high`. */
 type Segment = { log_id: number; low: number; high: number };
 
+/** Positions a drop has hidden, both ends included. */
+type Hidden = { from_position: number; to_position: number };
+
 /** What a reader of a log sees: segments of its lineage, newest first, without what drops hide. */
 export class View {
   readonly segments: readonly Segment[];
-  readonly #hidden: readonly { from_position: number; to_position: number }[];
+  readonly hidden: readonly Hidden[];
 
-  constructor(
-    segments: readonly Segment[],
-    hidden: readonly { from_position: number; to_position: number }[],
-  ) {
+  constructor(segments: readonly Segment[], hidden: readonly Hidden[]) {
     this.segments = segments;
-    this.#hidden = hidden;
+    this.hidden = hidden;
   }
 
   get log_id(): number {
@@ -28,7 +28,7 @@ export class View {
   }
 
   shows(position: number): boolean {
-    return !this.#hidden.some((range) => position >= range.from_position && position <= range.to_position);
+    return !this.hidden.some((range) => position >= range.from_position && position <= range.to_position);
   }
 
   /** The log that holds a position of this lineage. */

@@ -1,6 +1,7 @@
 /** Guarantees 12 and 13: an agent that misbehaves costs its own run, and a reader that does not read costs nobody. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { after, before, beforeEach, test } from "node:test";
 import type { JsonObject } from "../../src/core/json.ts";
@@ -56,10 +57,23 @@ test("the run of an agent that exits each time fails as worker_lost, with the ex
 test("an agent in an endless loop is ended by a cancel, and the thread is free at once", async () => {
   const spin = await accept({ act: "spin" });
   const spinning = await begun(spin.run_id);
+  await spins(spinning);
   await server.client().cancelRun(spin.run_id);
   assert.equal((await server.client().getThread(spin.thread_id)).status, "idle");
   await assertReady(spin.thread_id);
   assert.equal(lives(spinning), false, "the process in the endless loop still runs");
+});
+
+test("an agent that goes into an endless loop after its cancel was answered holds up no other run", async () => {
+  const spin = await accept({ act: "spin_after_cancel" });
+  const spinning = await begun(spin.run_id);
+  await server.client().cancelRun(spin.run_id);
+  await spins(spinning);
+  try {
+    await assertReady(spin.thread_id);
+  } finally {
+    if (lives(spinning)) process.kill(spinning, "SIGKILL");
+  }
 });
 
 test("an agent in an endless loop is ended by the run's time limit", async () => {
@@ -102,6 +116,7 @@ test("an agent that fills memory outside its heap is ended at its ceiling", asyn
 test("an agent in an endless loop does not outlive a server that was killed", async () => {
   const spin = await accept({ act: "spin" });
   const spinning = await begun(spin.run_id);
+  await spins(spinning);
   await server.kill();
   await server.start();
   try {
@@ -171,6 +186,13 @@ async function begun(run_id: string): Promise<number> {
   throw new Error(`${run_id} ended before it began`);
 }
 
+/** Resolves once a process has used a quarter of a second of processor time: it is in its endless loop. */
+async function spins(pid: number): Promise<void> {
+  const ticks = () => Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[13]);
+  const before = ticks();
+  await until("the agent computes", () => ticks() > before + 25);
+}
+
 async function assertOthersWork(): Promise<void> {
   const started = performance.now();
   const { status } = await run({ act: "nothing" });
@@ -183,7 +205,8 @@ async function assertOthersWork(): Promise<void> {
 async function assertReady(thread_id: string): Promise<void> {
   const client = server.client();
   assert.notEqual((await client.getThread(thread_id)).status, "busy");
-  const { status, error } = await client.waitForRun(thread_id, { input: { act: "nothing", events: 0 } });
+  const input = { act: "nothing", events: 0 };
+  const { status, error } = await client.waitForRun(thread_id, { input }, { wait_s: HEALTHY_MS / 1000 });
   assert.equal(status, "succeeded", `the next run in the thread: ${error?.message}`);
 }
 

@@ -129,9 +129,9 @@ export class ServerProcess {
     await exit;
   }
 
-  /** Removes its folder. After stop. */
+  /** Ends it, however that goes, and removes its folder. */
   async remove(): Promise<void> {
-    await this.kill();
+    await this.stop().catch(() => this.kill());
     rmSync(this.folder, { recursive: true, force: true });
   }
 

@@ -5,6 +5,7 @@ import type { Open } from "./store_fixture.ts";
 import { logsSuite } from "./store_logs.ts";
 import { runsSuite } from "./store_runs.ts";
 import { sweepSuite } from "./store_sweep.ts";
+import { threadsSuite } from "./store_threads.ts";
 
 export type { Open } from "./store_fixture.ts";
 
@@ -14,4 +15,5 @@ export function storeSuite(name: string, open: Open): void {
   checkpointsSuite(name, open);
   logsSuite(name, open);
   sweepSuite(name, open);
+  threadsSuite(name, open);
 }

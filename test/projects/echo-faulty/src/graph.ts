@@ -14,10 +14,16 @@ const State = Annotation.Root({
   said: Annotation<string[]>({ reducer: (a, b) => a.concat(b), default: () => [] }),
 });
 
+const BEFORE_DEED_MS = 20;
+
 const hoard: unknown[] = [];
 const wrongdoings: Record<string, () => unknown> = {
   exit: () => process.exit(3),
   spin: () => {
+    for (;;);
+  },
+  spin_after_cancel: async () => {
+    await pause(1_000);
     for (;;);
   },
   stop: () => {
@@ -46,7 +52,7 @@ export const graph = new StateGraph(State)
   .addNode("behave", async ({ act }, config) => {
     // Said, and sent, before the deed: afterwards the process may never speak again.
     config.writer?.({ about_to: act, pid: process.pid });
-    await pause(100);
+    await pause(BEFORE_DEED_MS);
     await wrongdoings[act ?? ""]?.();
     return { said: [`did ${act}`] };
   })

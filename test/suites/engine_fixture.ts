@@ -1,0 +1,262 @@
+/** An engine over a real database and real agent processes that follow a script; no HTTP. */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Framework } from "../../src/core/deployment.ts";
+import type { NumberedEvent } from "../../src/core/event.ts";
+import type { Json, JsonObject } from "../../src/core/json.ts";
+import { Problem, type ProblemCode } from "../../src/core/problem.ts";
+import type { AcceptedRun, Run, RunRequest } from "../../src/core/run.ts";
+import type { Thread } from "../../src/core/thread.ts";
+import { accept } from "../../src/engine/accept.ts";
+import { createThread, type ThreadOrder } from "../../src/engine/create_thread.ts";
+import { Hints } from "../../src/engine/hints.ts";
+import type { Node } from "../../src/engine/node.ts";
+import { tailRun, tailThread } from "../../src/engine/tail.ts";
+import { Worker } from "../../src/engine/worker.ts";
+import type { ProcessLimits } from "../../src/runner/limits.ts";
+import { runnerSettings } from "../../src/runner/settings.ts";
+import { Supervisor } from "../../src/runner/supervisor.ts";
+import { putDevDeployment } from "../../src/store/deployments.ts";
+import type { Attempt } from "../../src/store/idempotency.ts";
+import { migrate } from "../../src/store/migrate.ts";
+import { findRun, showRuns } from "../../src/store/runs.ts";
+import { SqliteDatabase } from "../../src/store/sqlite.ts";
+import { findThread, showThread } from "../../src/store/threads.ts";
+
+const DEADLINE_MS = 20_000;
+const disk = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+const scriptedRunner = fileURLToPath(new URL("../fixtures/scripted_runner.mjs", import.meta.url));
+const projects = fileURLToPath(new URL("../projects/", import.meta.url));
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+export type Options = {
+  framework?: Framework;
+  entrypoint?: string;
+  runner?: JsonObject;
+  concurrency?: number;
+  limits?: Partial<ProcessLimits>;
+  /** A folder of test/projects, run by the real Node runner. */
+  project?: string;
+};
+
+/** One executing node. Several may share a database, as on PostgreSQL. */
+export type Executing = { node: Node; worker: Worker; supervisor: Supervisor };
+
+export class Engine {
+  readonly database: SqliteDatabase;
+  readonly folder: string;
+  readonly #options: Options;
+  readonly #nodes: Executing[] = [];
+  #files = 0;
+
+  constructor(folder: string, options: Options) {
+    this.folder = folder;
+    this.database = new SqliteDatabase(join(folder, "data"), "normal");
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    const { framework = "function", entrypoint = "ok", runner = {}, project } = this.#options;
+    await migrate(this.database);
+    const settings = { ...runnerSettings(framework, {}), ...runner };
+    await this.database.transaction((tx) =>
+      putDevDeployment(
+        tx,
+        {
+          name: "agent",
+          framework,
+          entrypoint,
+          runner: settings as unknown as JsonObject,
+          chat: { input_key: null, output_key: null },
+          machine: "here",
+          directory: project === undefined ? this.folder : join(projects, project),
+        },
+        { deployment_id: "dep_1", version_id: "ver_1" },
+      ),
+    );
+    this.startNode();
+  }
+
+  startNode(): Executing {
+    const { limits = { cancelGraceMs: 300 }, concurrency = 10, project } = this.#options;
+    const supervisor = new Supervisor({
+      logger: quiet,
+      limits,
+      ...(project === undefined ? { runnerPath: scriptedRunner } : {}),
+    });
+    const node: Node = {
+      node_id: `node_${this.#nodes.length + 1}`,
+      machine: "here",
+      database: this.database,
+      supervisor,
+      hints: new Hints(this.database),
+      logger: quiet,
+      watch: { began() {}, ended() {}, printed() {} },
+      agentVariables: () => ({ PATH: process.env.PATH ?? "" }),
+    };
+    const worker = new Worker(node, concurrency);
+    worker.begin();
+    const executing = { node, worker, supervisor };
+    this.#nodes.push(executing);
+    return executing;
+  }
+
+  get first(): Executing {
+    return this.#nodes[0]!;
+  }
+  get node(): Node {
+    return this.first.node;
+  }
+  get worker(): Worker {
+    return this.first.worker;
+  }
+
+  async close(): Promise<void> {
+    for (const { node, worker, supervisor } of this.#nodes.toReversed()) {
+      await supervisor.close();
+      await worker.close();
+      node.hints.close();
+    }
+    await this.database.close();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  async thread(order: Partial<ThreadOrder> = {}): Promise<Thread> {
+    return (await createThread(this.node, { deployment_id: "dep_1", ...order }, undefined)).thread;
+  }
+
+  async accept(
+    thread: Thread | null,
+    input: Json,
+    request: RunRequest = {},
+    options: { attempt?: Attempt; on?: Executing } = {},
+  ): Promise<AcceptedRun> {
+    const { node, worker } = options.on ?? this.first;
+    const row = thread === null ? null : ((await findThread(this.database, thread.thread_id)) ?? null);
+    if (thread) assert.ok(row, "the thread is there");
+    return accept(node, worker, {
+      thread: row,
+      deployment_id: "dep_1",
+      request: { ...request, input },
+      attempt: options.attempt,
+    });
+  }
+
+  /** Accepts a run that follows the steps, and waits for its end. */
+  async run(thread: Thread | null, ...script: Json[]): Promise<Run> {
+    return this.over(await this.accept(thread, { script }));
+  }
+
+  async over(run: { run_id: string }): Promise<Run> {
+    await this.events(run);
+    return this.get(run);
+  }
+
+  async get({ run_id }: { run_id: string }): Promise<Run> {
+    const row = await findRun(this.database, run_id);
+    assert.ok(row, `${run_id} is there`);
+    return (await showRuns(this.database, [row]))[0]!;
+  }
+
+  /** The run's events after `seq`, up to its last. */
+  async events({ run_id }: { run_id: string }, seq = 0): Promise<NumberedEvent[]> {
+    const row = await findRun(this.database, run_id);
+    assert.ok(row, `${run_id} is there`);
+    const events: NumberedEvent[] = [];
+    for await (const page of tailRun(this.node, row, seq, deadline())) events.push(...page);
+    return events;
+  }
+
+  /** Waits for an event of the run for which `wanted` holds. */
+  async event(
+    { run_id }: { run_id: string },
+    wanted: (event: NumberedEvent) => boolean,
+  ): Promise<NumberedEvent> {
+    const row = await findRun(this.database, run_id);
+    const leaving = new AbortController();
+    const signal = AbortSignal.any([leaving.signal, deadline()]);
+    for await (const page of tailRun(this.node, row!, 0, signal)) {
+      const found = page.find(wanted);
+      if (found) {
+        leaving.abort();
+        return found;
+      }
+    }
+    throw new Error("the run ended, or the time, without the event");
+  }
+
+  /** The first `count` events of the thread after a place. */
+  async threadEvents(
+    thread: Thread,
+    count: number,
+    from = { run_number: 0, seq: 0 },
+  ): Promise<NumberedEvent[]> {
+    const { log_id } = (await findThread(this.database, thread.thread_id))!;
+    const leaving = new AbortController();
+    const events: NumberedEvent[] = [];
+    const signal = AbortSignal.any([leaving.signal, deadline()]);
+    for await (const page of tailThread(this.node, log_id, from, signal, async () => false)) {
+      events.push(...page);
+      if (events.length >= count) break;
+    }
+    leaving.abort();
+    return events.slice(0, count);
+  }
+
+  async show(thread: Thread): Promise<Thread> {
+    const row = await findThread(this.database, thread.thread_id);
+    assert.ok(row, "the thread is there");
+    return showThread(this.database, row);
+  }
+
+  /** A file that does not exist yet, for a script's gate, and how to make it. */
+  gate(): { path: string; open: () => void } {
+    const path = join(this.folder, `gate-${++this.#files}`);
+    return { path, open: () => writeFileSync(path, "") };
+  }
+}
+
+export async function withEngine(options: Options, body: (engine: Engine) => Promise<void>): Promise<void> {
+  const engine = new Engine(mkdtempSync(join(disk, "crewship-engine-")), options);
+  try {
+    await engine.open();
+    await body(engine);
+  } finally {
+    await engine.close();
+  }
+}
+
+const deadline = () => AbortSignal.timeout(DEADLINE_MS);
+
+export function hasData(key: string): (event: NumberedEvent) => boolean {
+  return ({ data }) => data === key || (typeof data === "object" && data !== null && key in data);
+}
+
+/** The promise is rejected with this problem; returns it. */
+export async function refused(promise: Promise<unknown>, code: ProblemCode): Promise<Problem> {
+  const error = await promise.then(
+    () => assert.fail(`it was not refused with ${code}`),
+    (error: unknown) => error,
+  );
+  assert.ok(error instanceof Problem, String(error));
+  assert.equal(error.code, code, error.message);
+  return error;
+}
+
+export const types = (events: NumberedEvent[]): string[] => events.map(({ type }) => type);
+
+/** The events are numbered from 1 without a gap, and the one that ends the run is the last and the only one. */
+export function assertWhole(events: NumberedEvent[], ending: string): void {
+  assert.deepEqual(
+    events.map(({ seq }) => seq),
+    events.map((_, i) => i + 1),
+  );
+  const endings = types(events).filter((type) =>
+    ["run.completed", "run.failed", "run.canceled", "run.interrupted"].includes(type),
+  );
+  assert.deepEqual(endings, [ending]);
+  assert.equal(events.at(-1)?.type, ending);
+}
