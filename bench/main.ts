@@ -44,6 +44,7 @@ for (const one of all) {
   results[one.name] = { load_average, tables };
   for (const table of tables) console.log(`\n${format(table)}`);
   console.log(`  load of the machine before: ${load_average.toFixed(1)}`);
+  // After each, so that a later failure loses nothing.
+  writeFileSync(values.json, `${JSON.stringify({ machine, results }, null, 2)}\n`);
 }
-writeFileSync(values.json, `${JSON.stringify({ machine, results }, null, 2)}\n`);
 console.log(`\nwritten to ${values.json}`);

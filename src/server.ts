@@ -52,6 +52,8 @@ export type RunningServer = {
   close(): Promise<void>;
 };
 
+/** How long open requests may take to end when the server closes. */
+const CLOSE_GRACE_MS = 3_000;
 /** How long the agent of a dev folder may take to load when the server starts or reloads. */
 const DEV_LOAD_MS = 60_000;
 
@@ -142,7 +144,10 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
     },
     async close() {
       closing.abort();
+      // A client that is still sending its request would hold this up for as long as it likes.
+      const impatient = setTimeout(() => http.server.closeAllConnections(), CLOSE_GRACE_MS);
       await http.close();
+      clearTimeout(impatient);
       await worker.close();
       await sweeping;
       await supervisor.close();

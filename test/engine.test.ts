@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { cancel } from "../src/engine/cancel.ts";
 import { recoverRuns } from "../src/engine/sweep.ts";
 import { findRun } from "../src/store/runs.ts";
+import { sql } from "../src/store/sql.ts";
 import { isAlive } from "./fixtures/agent_process.ts";
 import { assertWhole, type Engine, hasData, refused, types, withEngine } from "./suites/engine_fixture.ts";
 
@@ -304,6 +305,21 @@ test("the runs of a node that is gone are taken back, and what it still says is 
     await engine.run(thread, { done: null });
     assert.deepEqual(await engine.events(run), events);
     assert.deepEqual((await engine.show(thread)).values, { n: 2 });
+  }));
+
+test("a node whose machine has slept keeps the runs it still executes, though their leases have run out", () =>
+  withEngine({}, async (engine) => {
+    const gate = engine.gate();
+    const run = await engine.accept(await engine.thread(), {
+      script: [{ event: "before" }, { gate: gate.path }, { done: "kept" }],
+    });
+    await engine.event(run, hasData("before"));
+    await engine.database.transaction((tx) =>
+      tx.query(sql`update leases set expires_at = ${tx.dialect.nowPlus(-60)}`),
+    );
+    assert.equal(await recoverRuns(engine.node, false, engine.worker), 0);
+    gate.open();
+    assert.equal((await engine.over(run)).output, "kept");
   }));
 
 test("a node that stops gives back what does not end in time, without counting the attempt as fruitless", () =>

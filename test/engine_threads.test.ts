@@ -18,6 +18,7 @@ import type { Attempt } from "../src/store/idempotency.ts";
 import { openView } from "../src/store/logs.ts";
 import { findRun } from "../src/store/runs.ts";
 import { raw, sql } from "../src/store/sql.ts";
+import { showCheckpoints } from "../src/store/states.ts";
 import { findThread } from "../src/store/threads.ts";
 import { assertWhole, type Engine, hasData, refused, types, withEngine } from "./suites/engine_fixture.ts";
 
@@ -338,3 +339,39 @@ test("a copy of a busy thread has what was committed, is idle, and goes its own 
     assert.deepEqual((await engine.show(thread)).values, { n: 2 });
     assert.deepEqual((await engine.show(copy)).values, { n: 1, mine: true });
   }));
+
+test("a state that comes back after its items were swept is stored anew, also by a process that remembers them", () =>
+  withEngine(
+    {
+      framework: "langgraph-js",
+      entrypoint: "./graph.ts:graph",
+      graph: `
+        import { Annotation, END, START, StateGraph } from "@langchain/langgraph";
+        const element = (text: string) => ({ list: [{ text: text + ", in a text long enough to be an item" }] });
+        export const graph = new StateGraph(Annotation.Root({ list: Annotation<unknown[]>, n: Annotation<number> }))
+          .addNode("first", () => element("the same every time"))
+          .addNode("second", (state) => element("number " + state.n))
+          .addEdge(START, "first").addEdge("first", "second").addEdge("second", END)
+          .compile();`,
+    },
+    async (engine) => {
+      const thread = await engine.thread();
+      for (const n of [1, 2]) await engine.over(await engine.accept(thread, { n }));
+      await prune(
+        engine.node,
+        engine.worker,
+        { ids: [thread.thread_id], strategy: "keep_latest" },
+        () => true,
+      );
+      await keepHouse(engine.node, engine.worker, -1);
+      const kept = (await engine.show(thread)).values;
+      assert.equal((await engine.over(await engine.accept(thread, { n: 1 }))).status, "succeeded");
+      const { log_id } = await threadRow(engine, thread);
+      const view = await openView(engine.database, log_id);
+      const rows = await selectCheckpoints(engine.database, view, { limit: 100 });
+      const shown = await showCheckpoints(engine.database, view, thread.thread_id, rows);
+      const texts = shown.map(({ values }) => (values.list as { text: string }[])[0]!.text.split(",")[0]);
+      assert.deepEqual(texts, ["number 1", "the same every time", "number 2", "number 2", "number 2"]);
+      assert.deepEqual(shown.at(-1)?.values, kept);
+    },
+  ));

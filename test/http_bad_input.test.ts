@@ -131,6 +131,11 @@ describe("a request the server cannot take", () => {
     assert.deepEqual(all.body.threads, []);
   });
 
+  it("gets the same form of error when its address cannot be read", async () => {
+    await refused("GET", "/v1/threads/%zz", undefined, 400, /./);
+    await refused("GET", `/v1/threads/${"x".repeat(300)}`, undefined, 400, /./);
+  });
+
   it("is a 401 without a valid key and a 403 when the key's role is too low", async () => {
     for (const authorization of ["", "Bearer", "Bearer wrong", "Basic abc"]) {
       await refused("GET", `/v1/threads/${thread}`, undefined, 401, /API key/, { authorization });

@@ -79,11 +79,8 @@ describe("a thread", () => {
       `/v1/threads/${thread}/diff?from=${history.checkpoints[1].checkpoint_id}`,
     );
     assert.deepEqual(
-      diff.patch.map((change: { op: string; path: string }) => [change.op, change.path]),
-      [
-        ["add", "/messages/-"],
-        ["add", "/messages/-"],
-      ],
+      diff.patch.map((change: { op: string; path: string }) => `${change.op} ${change.path}`).sort(),
+      ["add /messages/2", "add /messages/3"],
     );
   });
 
@@ -253,6 +250,23 @@ describe("a thread", () => {
     assert.equal((await plain.call("POST", "/v1/threads/count", { metadata: { batch } })).body.count, 4);
   });
 
+  it("differs from an earlier state in a patch that costs no more than the states are long", async () => {
+    const said = (prefix: string) => Array.from({ length: 5_000 }, (_, i) => `${prefix} ${i}`);
+    const thread = await newThread(plain, { values: { said: said("one") } });
+    const one = await plain.call("POST", `/v1/threads/${thread}/state`, { values: { more: 1 } });
+    await plain.call("POST", `/v1/threads/${thread}/state`, { values: { said: said("two") } });
+    const { body } = await plain.call("GET", `/v1/threads/${thread}/diff?from=${one.body.checkpoint_id}`);
+    assert.equal(body.patch.length, 5_000);
+  });
+
+  it("has a time to live that deletes by default", async () => {
+    const created = await plain.call("POST", "/v1/threads", {
+      deployment_id: plain.deployment_id,
+      ttl: { minutes: 5 },
+    });
+    assert.deepEqual(created.body.ttl, { minutes: 5, strategy: "delete" });
+  });
+
   it("may carry the client's own id, once", async () => {
     const thread_id = crypto.randomUUID();
     await newThread(plain, { thread_id });
@@ -327,6 +341,15 @@ describe("a run", () => {
     assert.equal(next.body.status, "succeeded");
   });
 
+  it("ends its stream also for a reader that waits behind its last event", async () => {
+    const thread = await newThread(plain);
+    const started = await plain.call("POST", `/v1/threads/${thread}/runs`, { input: { wait: true } });
+    const url = `/v1/runs/${started.body.run_id}/events`;
+    const stream = plain.call("GET", url, undefined, { "last-event-id": "9999" });
+    await plain.call("POST", `/v1/runs/${started.body.run_id}/cancel`);
+    assert.equal((await stream).body, "");
+  });
+
   it("needs no thread, and then keeps its output and its events", async () => {
     const { deployment_id } = plain;
     const accepted = await plain.call("POST", "/v1/runs", { deployment_id, input: { message: "alone" } });
@@ -361,6 +384,8 @@ describe("a run", () => {
     assert.equal(rest.body.trim().split("\n\n").length, 2);
     const over = await graph.call("GET", url, undefined, { "last-event-id": String(frames.length) });
     assert.equal(over.status, 204);
+    const beyond = await graph.call("GET", url, undefined, { "last-event-id": "9999" });
+    assert.equal(beyond.status, 204);
     assert.equal((await graph.call("GET", url, undefined, { "last-event-id": "x" })).status, 400);
   });
 });

@@ -6,10 +6,7 @@ type Details = Record<string, unknown>;
 
 const catalogue = {
   bad_request: [400, (d: Details) => String(d.message ?? "The request is not valid.")],
-  values_not_object: [400, () => 'values must be a JSON object, such as {"topic": "tea"}.'],
   too_deep: [400, (d: Details) => `The body nests deeper than ${d.limit} levels. Send a flatter document.`],
-  needs_command: [400, () => "This thread has no state yet: send input instead of a command."],
-  command_unsupported: [400, (d: Details) => `A ${d.framework} agent takes input only; leave command out.`],
   node_unknown: [400, (d: Details) => `${d.message ?? "The graph has no such node."}`],
   search_too_wide: [
     400,
@@ -34,8 +31,7 @@ const catalogue = {
   ],
   thread_busy: [
     409,
-    (d: Details) =>
-      `Thread ${d.thread_id} is busy with run ${d.run_id}. Wait for it, cancel it, or choose a multitask_strategy.`,
+    (d: Details) => `Thread ${d.thread_id} is busy with run ${d.run_id}. Wait for it to end, or cancel it.`,
   ],
   thread_exists: [
     409,
@@ -47,7 +43,7 @@ const catalogue = {
       `Thread ${d.thread_id} has moved on since this update was computed. Read its state and try again.`,
   ],
   no_version: [409, (d: Details) => `No running version found for ${d.environment} environment`],
-  wrong_deployment: [409, (d: Details) => `Thread ${d.thread_id} belongs to deployment ${d.deployment_id}.`],
+  wrong_deployment: [409, (d: Details) => `Thread ${d.thread_id} belongs to another deployment.`],
   idempotency_mismatch: [
     409,
     () => "This Idempotency-Key was used with another body. Use a new key for a new request.",
@@ -57,7 +53,6 @@ const catalogue = {
     (d: Details) => `The body is larger than ${d.limit_mb ?? 10} MB. Send less, or a reference to it.`,
   ],
   unsupported_media_type: [400, () => "Send JSON with `Content-Type: application/json`."],
-  rate_limited: [429, () => "Too many requests. Try again after the time in Retry-After."],
   internal: [500, () => "Something went wrong inside the server. Its log has the details."],
   agent_unavailable: [
     503,

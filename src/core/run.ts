@@ -80,6 +80,6 @@ export const RunRequest = Type.Object(
     interrupt_after: Type.Optional(NodeNames),
     timeout_s: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 604_800 })),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: "RunRequest" },
 );
 export type RunRequest = Static<typeof RunRequest>;

@@ -12,7 +12,7 @@ export const Ttl = Type.Object(
       maximum: 5_256_000,
       description: "Counted from updated_at, never while busy.",
     }),
-    strategy: Type.Enum(["delete", "keep_latest"], { default: "delete" }),
+    strategy: Type.Optional(Type.Enum(["delete", "keep_latest"], { default: "delete" })),
   },
   { additionalProperties: false },
 );

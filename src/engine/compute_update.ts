@@ -7,7 +7,7 @@ import { escapeTags } from "../core/encoding.ts";
 import { prefixedId } from "../core/ids.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
-import { LoadError } from "../runner/errors.ts";
+import { AgentLost, LoadError } from "../runner/errors.ts";
 import type { RunnerMessageOf, RunStart } from "../runner/protocol.ts";
 import type { CheckpointRow } from "../store/checkpoints.ts";
 import type { VersionRow } from "../store/deployments.ts";
@@ -59,6 +59,15 @@ export async function computeUpdate(node: Node, update: Update): Promise<Said[]>
       }
     }
     return said;
+  } catch (error) {
+    if (error instanceof AgentLost || signal.aborted) {
+      throw new Problem(
+        "unavailable",
+        { message: "The agent did not compute the update. Try again." },
+        { cause: error },
+      );
+    }
+    throw error;
   } finally {
     slot.release();
   }

@@ -37,7 +37,7 @@ export async function createThread(
         // A foreign thread's existence is told to nobody who could not have made it.
         if (order.if_exists !== "do_nothing") throw new Problem("thread_exists", { thread_id });
         if (existing.deployment_id !== order.deployment_id) {
-          throw new Problem("wrong_deployment", { thread_id, deployment_id: existing.deployment_id });
+          throw new Problem("wrong_deployment", { thread_id });
         }
         return { thread: await showThread(tx, existing), created: false } as unknown as Json;
       }

@@ -2,7 +2,7 @@
 import { forgetOldAnswers } from "../store/idempotency.ts";
 import { mergeItems } from "../store/items.ts";
 import { expiredLeases } from "../store/leases.ts";
-import { sweepAbandonedLog, sweepDrop } from "../store/sweep.ts";
+import { sweepAbandonedLog, sweepDrop, sweepItems } from "../store/sweep.ts";
 import { expiredThreads } from "../store/threads.ts";
 import { deleteThread } from "./delete_thread.ts";
 import { giveBack } from "./give_back.ts";
@@ -15,12 +15,19 @@ const HOUSEKEEPING_MS = 30_000;
 /** Steps of one housekeeping round; what is left waits for the next. */
 const MAX_STEPS = 100;
 
-/** Gives back the runs of nodes that are gone. `all`: no other node exists, so every held lease is one. */
-export async function recoverRuns(node: Node, all = false): Promise<number> {
-  const leases = await expiredLeases(node.database, all);
+/**
+ * Gives back the runs of nodes that are gone. `all`: no other node exists, so every held lease is one. Runs that
+ * `worker` still executes are its own: a machine that slept has let their leases run out, and renews them now.
+ */
+export async function recoverRuns(node: Node, all = false, worker?: Worker): Promise<number> {
+  const leases = (await expiredLeases(node.database, all)).filter((lease) => !worker?.holds(lease));
   for (const lease of leases) {
     const reason = "The server that executed the run is gone, and this agent cannot be continued by another.";
-    await node.database.transaction((tx) => giveBack(tx, lease, reason));
+    try {
+      await node.database.transaction((tx) => giveBack(tx, lease, reason));
+    } catch (error) {
+      node.logger.error({ run_id: lease.run_id, error: String(error) }, "could not take a run back");
+    }
   }
   return leases.length;
 }
@@ -32,7 +39,7 @@ export async function sweep(node: Node, worker: Worker, signal: AbortSignal): Pr
     await after(LEASE_SWEEP_MS, signal);
     if (signal.aborted) return;
     try {
-      const recovered = await recoverRuns(node);
+      const recovered = await recoverRuns(node, false, worker);
       if (recovered > 0) node.logger.warn({ recovered }, "took runs back from a node that is gone");
       if (Date.now() >= housekeepingDue) {
         await keepHouse(node, worker);
@@ -55,6 +62,7 @@ export async function keepHouse(node: Node, worker: Worker, abandoned_s?: number
     if (!(await database.transaction((tx) => sweepAbandonedLog(tx, abandoned_s)))) break;
   }
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepDrop))) break;
+  for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepItems))) break;
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(mergeItems))) break;
   await database.transaction(forgetOldAnswers);
 }

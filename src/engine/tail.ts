@@ -6,7 +6,7 @@ import type { NumberedEvent } from "../core/event.ts";
 import { isLastEvent, isOver } from "../core/moves.ts";
 import type { Database } from "../store/database.ts";
 import { readEvents } from "../store/events.ts";
-import { findRun, numberOf, type RunRow } from "../store/runs.ts";
+import { findRun, progressOf, type RunRow } from "../store/runs.ts";
 import type { Hints } from "./hints.ts";
 import { logTopic } from "./node.ts";
 
@@ -18,16 +18,17 @@ type Source = { database: Database; hints: Hints };
 /** The run's events after `seq`, up to and including its last. Ends early when the signal aborts. */
 export async function* tailRun(
   { database, hints }: Source,
-  run: Pick<RunRow, "log_id" | "run_id" | "run_number">,
+  run: Pick<RunRow, "log_id" | "run_id">,
   seq: number,
   signal: AbortSignal,
 ): AsyncGenerator<NumberedEvent[]> {
-  let { run_number } = run;
   let after = seq;
   while (!signal.aborted) {
     const wait = hints.wait(logTopic(run.log_id), signal);
+    // The progress is read before the events: what is over then has all its events in the log.
+    const progress = await progressOf(database, run);
     // A run has its number once it has begun, or was canceled before that: also by the deletion of its thread.
-    run_number ??= await numberOf(database, run);
+    const run_number = progress?.run_number ?? null;
     const events =
       run_number === null
         ? []
@@ -37,7 +38,9 @@ export async function* tailRun(
       yield events;
       if (isLastEvent(events.at(-1)!.type)) return wait.end();
       wait.end();
-    } else await wait.over;
+      // A reader may name a place behind the last event; the sweep may have taken the run.
+    } else if (!progress || isOver(progress.status)) return wait.end();
+    else await wait.over;
   }
 }
 

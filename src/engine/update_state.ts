@@ -37,6 +37,7 @@ export async function updateState(
   const earlier = attempt && (await earlierAnswer(node.database, attempt));
   if (earlier !== undefined) return earlier as unknown as Checkpoint;
   await refuseBusy(node.database, thread);
+  const before = await readLog(node.database, thread.log_id);
   const { view, head } = await readHead(node.database, thread.log_id);
   const base =
     order.checkpoint_id === undefined
@@ -51,12 +52,11 @@ export async function updateState(
     once(tx, attempt, async () => {
       await refuseBusy(tx, thread);
       const fresh = await openView(tx, thread.log_id);
-      const { head_position, next_item } = await readLog(tx, thread.log_id);
-      const items = said.find((message) => message.items)?.items;
+      const now = await readLog(tx, thread.log_id);
       const changed =
-        head_position !== (head?.position ?? null) ||
-        (base !== undefined && !fresh.shows(base.position)) ||
-        (items !== undefined && items.first !== next_item);
+        now.head_position !== (head?.position ?? null) ||
+        now.next_item !== before.next_item ||
+        (base !== undefined && !fresh.shows(base.position));
       if (changed) throw new Problem("thread_changed", { thread_id: thread.thread_id });
       return (await store(tx, thread, fresh, said)) as unknown as Json;
     }),

@@ -2,7 +2,7 @@
  * A node's executing side: how many runs it holds, which pending ones it claims, the leases it renews. Everything it
  * knows in memory can be lost: leases and the runs' rows are the truth.
  */
-import { RENEW_MS } from "../core/lease.ts";
+import { type Lease, RENEW_MS } from "../core/lease.ts";
 import { renewLeases } from "../store/leases.ts";
 import { claimableRuns } from "../store/runs.ts";
 import { agentVersion } from "./agent_version.ts";
@@ -53,6 +53,11 @@ export class Worker {
     return [...this.#held.values()].some((held) => held.execution.lease.log_id === log_id);
   }
 
+  /** The attempt this lease stands for is under way here. */
+  holds({ run_id, attempt }: Lease): boolean {
+    return this.#held.get(run_id)?.execution.lease.attempt === attempt;
+  }
+
   /** Executes a claimed run in a reserved place. */
   start(execution: Execution): void {
     this.#reserved--;
@@ -85,7 +90,12 @@ export class Worker {
     const left = [...this.#held.values()];
     for (const { execution, stop } of left) {
       const reason = "The server was stopped while the run was under way.";
-      await this.#node.database.transaction((tx) => giveBack(tx, execution.lease, reason, { drained: true }));
+      await this.#node.database
+        .transaction((tx) => giveBack(tx, execution.lease, reason, { drained: true }))
+        // A full disk must not keep the server from stopping; the lease runs out by itself.
+        .catch((error: unknown) =>
+          this.#node.logger.error({ error: String(error) }, "could not give a run back"),
+        );
       stop.abort();
     }
     await Promise.all(left.map((held) => held.over));

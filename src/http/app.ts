@@ -33,6 +33,12 @@ export async function makeHttp(app: App, origins: readonly string[]): Promise<Fa
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
+    exposeHeadRoutes: false,
+    frameworkErrors: (error, _request, reply) => {
+      const problem = toProblem(error);
+      reply.raw.writeHead(problem.status, { "content-type": "application/json; charset=utf-8" });
+      reply.raw.end(JSON.stringify(errorBody(problem)));
+    },
     logger: false,
     routerOptions: { maxParamLength: 200 },
   });
@@ -41,7 +47,11 @@ export async function makeHttp(app: App, origins: readonly string[]): Promise<Fa
   http.setSerializerCompiler(() => (data) => JSON.stringify(data));
   acceptEmptyJson(http);
   if (origins.length > 0)
-    await http.register(cors, { origin: origins.map(originPattern), exposedHeaders: ["Location"] });
+    await http.register(cors, {
+      origin: origins.map(originPattern),
+      methods: ["GET", "POST", "PATCH", "DELETE"],
+      exposedHeaders: ["Location", "Content-Location", "Retry-After"],
+    });
   await http.register(swagger, openApi);
   await http.register(swaggerUi, { routePrefix: "/docs" });
   http.get("/openapi.json", { schema: { hide: true } }, () => http.swagger());
@@ -50,7 +60,7 @@ export async function makeHttp(app: App, origins: readonly string[]): Promise<Fa
     if (problem.code === "internal") {
       app.logger.error({ path: request.url.split("?")[0], error: error.stack }, "a request failed");
     }
-    if (problem.status === 503 || problem.status === 429) reply.header("retry-after", "1");
+    if (problem.status === 503) reply.header("retry-after", "1");
     return reply.code(problem.status).send(errorBody(problem));
   });
   http.setNotFoundHandler((request, reply) => {

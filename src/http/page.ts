@@ -51,7 +51,7 @@ export function selected<T extends object>(
 }
 
 export function selectList(select: string | undefined): string[] | undefined {
-  return select === undefined
+  return select === undefined || select.trim() === ""
     ? undefined
     : select
         .split(",")

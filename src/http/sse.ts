@@ -14,7 +14,9 @@ type Stream = {
 /** Aborts when the response is over, which it also is when the client is gone. */
 export function closeSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort());
+  // A client that left while its request was worked on has had its "close" already.
+  if (reply.raw.destroyed || reply.raw.closed) gone.abort();
+  else reply.raw.once("close", () => gone.abort());
   return gone.signal;
 }
 

@@ -27,4 +27,12 @@ export class AgentLost extends Error {
     this.signal = signal;
     this.stderr = stderr;
   }
+
+  /** Somebody ended the process, or the system did: that says nothing about the agent. */
+  get wasEndedFromOutside(): boolean {
+    return (
+      this.reason === `was ended by ${this.signal}` &&
+      (this.signal === "SIGKILL" || this.signal === "SIGTERM")
+    );
+  }
 }

@@ -147,8 +147,8 @@ export class Pool {
         hosted.loadedAt = performance.now();
         if (hosted.seats === 0) this.#idle(hosted);
       },
-      (error: LoadError) => {
-        if (!hosted.superseded) this.#backOff(error);
+      (error: LoadError | AgentLost) => {
+        if (!hosted.superseded && error instanceof LoadError) this.#backOff(error);
         hosted.draining = true;
         this.#wake();
       },
@@ -209,7 +209,7 @@ export class Pool {
     if (hosted.loaded) {
       const early = performance.now() - hosted.loadedAt < EARLY_DEATH_MS && !hosted.proven;
       if (!early) this.#failures = 0;
-      else if (!hosted.process.wasEndedByUs) this.#backOff(earlyDeath(loss));
+      else if (!hosted.process.wasEndedByUs && !loss.wasEndedFromOutside) this.#backOff(earlyDeath(loss));
     }
     this.#wake();
   }

@@ -316,12 +316,9 @@ export class AgentProcess {
     for (const stream of [this.#pipe, this.#child?.stdout, this.#child?.stderr]) stream?.destroy();
     if (wasLoading) {
       const traceback = loss.stderr === "" ? {} : { traceback: loss.stderr };
+      const message = `The agent could not be loaded: its process ${loss.reason}.`;
       this.#loading.reject(
-        new LoadError({
-          code: "load_failed",
-          message: `The agent could not be loaded: its process ${loss.reason}.`,
-          ...traceback,
-        }),
+        loss.wasEndedFromOutside ? loss : new LoadError({ code: "load_failed", message, ...traceback }),
       );
     }
     for (const run of this.#runs.values()) run.lose(loss);

@@ -80,15 +80,15 @@ export async function findRun(q: Queryable, run_id: string): Promise<RunRow | un
   );
 }
 
-/** A run's place in its log, whether or not its thread still has a name; null while it has not begun. */
-export async function numberOf(
+/** How far a run is, whether or not its thread still has a name. Its number is null while it has not begun. */
+export async function progressOf(
   q: Queryable,
   run: { log_id: number; run_id: string },
-): Promise<number | null> {
-  const rows = await q.query<{ run_number: number | null }>(
-    sql`select run_number from runs where log_id = ${run.log_id} and run_id = ${run.run_id}`,
+): Promise<{ status: RunStatus; run_number: number | null } | undefined> {
+  return first(
+    await q.query<{ status: RunStatus; run_number: number | null }>(sql`
+      select status, run_number from runs where log_id = ${run.log_id} and run_id = ${run.run_id}`),
   );
-  return rows[0]?.run_number ?? null;
 }
 
 export async function listRuns(

@@ -81,10 +81,35 @@ export async function sweepDrop(tx: Queryable): Promise<boolean> {
     await dropUnreferencedValues(tx, log_id, from, drop.to_position);
   }
   await tx.query(sql`update drops set swept = 1 where log_id = ${log_id} and position = ${drop.position}`);
-  if ((await tx.query(sql`select 1 from drops where log_id = ${log_id} and swept = 0`)).length === 0) {
-    await dropUnreferencedItems(tx, log_id);
-  }
   return true;
+}
+
+/** How many logs are looked at for one that can be swept now: a busy one waits. */
+const MAX_CANDIDATES = 50;
+
+/**
+ * Removes the items of one log that nothing refers to once the entries its drops hide are gone. False: there was no
+ * such log, or a run is under way in each.
+ *
+ * An agent process knows items by their content, and would refer again to one that is swept here. So no run may be
+ * under way, and the next item's number moves on, by which a process sees that what it kept of the thread is old.
+ */
+export async function sweepItems(tx: Queryable): Promise<boolean> {
+  const candidates = await tx.query<{ log_id: number }>(sql`
+    select distinct log_id from drops where swept = 1
+      and not exists (select 1 from runs where runs.log_id = drops.log_id and runs.status = 'running')
+    limit ${MAX_CANDIDATES}`);
+  for (const { log_id } of candidates) {
+    const logs = sql`log_id in (${join(await family(tx, log_id))})`;
+    if ((await tx.query(sql`select 1 from runs where ${logs} and status = 'running' limit 1`)).length > 0) {
+      continue;
+    }
+    await tx.query(sql`update logs set next_item = next_item + 1 where ${logs}`);
+    await dropUnreferencedItems(tx, log_id);
+    await tx.query(sql`update drops set swept = 2 where log_id = ${log_id} and swept = 1`);
+    return true;
+  }
+  return false;
 }
 
 /** A log and all that branched from it, however far: whoever may refer to its entries. */

@@ -214,9 +214,12 @@ export async function searchThreads(
   const candidates = await select(MAX_CANDIDATES + 1, 0);
   if (candidates.length > MAX_CANDIDATES) throw new Problem("search_too_wide", { limit: MAX_CANDIDATES });
   const matching: ThreadRow[] = [];
+  let looked = 0;
   for (const row of candidates) {
     if (matching.length >= page.limit + (page.offset ?? 0)) break;
     if (await matches(q, row, filter)) matching.push(row);
+    // On the embedded store nothing above waits: others get their turn here.
+    if (++looked % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   return matching.slice(page.offset ?? 0);
 }

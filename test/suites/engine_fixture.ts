@@ -1,6 +1,6 @@
 /** An engine over a real database and real agent processes that follow a script; no HTTP. */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,7 +29,7 @@ import { findThread, showThread } from "../../src/store/threads.ts";
 const DEADLINE_MS = 20_000;
 const disk = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const scriptedRunner = fileURLToPath(new URL("../fixtures/scripted_runner.mjs", import.meta.url));
-const projects = fileURLToPath(new URL("../projects/", import.meta.url));
+const modules = fileURLToPath(new URL("../../node_modules", import.meta.url));
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 export type Options = {
@@ -38,8 +38,8 @@ export type Options = {
   runner?: JsonObject;
   concurrency?: number;
   limits?: Partial<ProcessLimits>;
-  /** A folder of test/projects, run by the real Node runner. */
-  project?: string;
+  /** A graph's source, run by the real Node runner in a project of its own. */
+  graph?: string;
 };
 
 /** One executing node. Several may share a database, as on PostgreSQL. */
@@ -59,7 +59,12 @@ export class Engine {
   }
 
   async open(): Promise<void> {
-    const { framework = "function", entrypoint = "ok", runner = {}, project } = this.#options;
+    const { framework = "function", entrypoint = "ok", runner = {}, graph } = this.#options;
+    if (graph !== undefined) {
+      symlinkSync(modules, join(this.folder, "node_modules"));
+      writeFileSync(join(this.folder, "package.json"), '{"type":"module"}');
+      writeFileSync(join(this.folder, "graph.ts"), graph);
+    }
     await migrate(this.database);
     const settings = { ...runnerSettings(framework, {}), ...runner };
     await this.database.transaction((tx) =>
@@ -72,7 +77,7 @@ export class Engine {
           runner: settings as unknown as JsonObject,
           chat: { input_key: null, output_key: null },
           machine: "here",
-          directory: project === undefined ? this.folder : join(projects, project),
+          directory: this.folder,
         },
         { deployment_id: "dep_1", version_id: "ver_1" },
       ),
@@ -81,11 +86,11 @@ export class Engine {
   }
 
   startNode(): Executing {
-    const { limits = { cancelGraceMs: 300 }, concurrency = 10, project } = this.#options;
+    const { limits = { cancelGraceMs: 300 }, concurrency = 10, graph } = this.#options;
     const supervisor = new Supervisor({
       logger: quiet,
       limits,
-      ...(project === undefined ? { runnerPath: scriptedRunner } : {}),
+      ...(graph === undefined ? { runnerPath: scriptedRunner } : {}),
     });
     const node: Node = {
       node_id: `node_${this.#nodes.length + 1}`,

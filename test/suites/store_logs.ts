@@ -9,9 +9,10 @@ import { Worker } from "../../src/engine/worker.ts";
 import { pendingWrites, positionsOfRun, putWrites, selectCheckpoints } from "../../src/store/checkpoints.ts";
 import { appendItems, mergeItems } from "../../src/store/items.ts";
 import { abandonLog, dropPositions, openView, readLog } from "../../src/store/logs.ts";
+import { advance } from "../../src/store/runs.ts";
 import { sql } from "../../src/store/sql.ts";
 import { showCheckpoints } from "../../src/store/states.ts";
-import { sweepAbandonedLog } from "../../src/store/sweep.ts";
+import { sweepAbandonedLog, sweepDrop, sweepItems } from "../../src/store/sweep.ts";
 import {
   deleteThreadRow,
   findThread,
@@ -286,6 +287,31 @@ export function logsSuite(name: string, open: Open): void {
         { checkpoints, channel_values, items },
         { checkpoints: 1, channel_values: 1, items: 1 },
       );
+    }));
+
+  test(`${name}: items are swept only while no run of the log or of a copy is under way, and their numbers move on`, () =>
+    withStore(open, async (store) => {
+      const thread = await store.thread();
+      for (let n = 0; n < 5; n++) {
+        await store.put(thread.log_id, { list: [`state ${n}, in words that make an item of it`] });
+      }
+      const copied = await copy(store, thread);
+      await keepLatest(store.node, thread.thread_id);
+      await store.database.transaction(sweepDrop);
+      const itemsAndNext = async () => [
+        (await store.rows()).items,
+        (await readLog(store.database, thread.log_id)).next_item,
+        (await readLog(store.database, copied.log_id)).next_item,
+      ];
+      await remove(store, copied);
+      assert.deepEqual(await itemsAndNext(), [5, 6, 1]);
+      const run = await store.running(thread);
+      assert.equal(await store.database.transaction(sweepItems), false);
+      await store.database.transaction((tx) => advance(tx, "cancel", run, { ending: { data: () => ({}) } }));
+      assert.equal(await store.database.transaction(sweepItems), true);
+      assert.equal(await store.database.transaction(sweepItems), false);
+      // The copy branched before the drop: what it could see stays until its own log is swept.
+      assert.deepEqual(await itemsAndNext(), [5, 7, 2]);
     }));
 
   test(`${name}: a log is swept only when it has no name, no child and no live run, and in small steps`, () =>

@@ -25,7 +25,7 @@ import { appendItems, itemLookup, mergeItems } from "../../src/store/items.ts";
 import { abandonLog, dropPositions, openView } from "../../src/store/logs.ts";
 import { advance } from "../../src/store/runs.ts";
 import { showCheckpoints } from "../../src/store/states.ts";
-import { sweepAbandonedLog, sweepDrop } from "../../src/store/sweep.ts";
+import { sweepAbandonedLog, sweepDrop, sweepItems } from "../../src/store/sweep.ts";
 import { deleteThreadRow, findThread, readHead, type ThreadRow } from "../../src/store/threads.ts";
 import { anyJson, longJson, text } from "./json_values.ts";
 import { coldLedger, type HeldRun, type Store } from "./store_fixture.ts";
@@ -124,7 +124,7 @@ export class Model {
 
   async sweep(): Promise<void> {
     const { database } = this.#store;
-    for (const step of [sweepDrop, mergeItems, (tx: Transaction) => sweepAbandonedLog(tx, -1)]) {
+    for (const step of [sweepDrop, sweepItems, mergeItems, (tx: Transaction) => sweepAbandonedLog(tx, -1)]) {
       while (await database.transaction(step));
     }
   }

@@ -1,5 +1,6 @@
 /** Whether the server lives, and whether it can serve. */
 import { Type } from "typebox";
+import { Problem } from "../../core/problem.ts";
 import { sql } from "../../store/sql.ts";
 import { endpoint } from "../endpoint.ts";
 
@@ -13,7 +14,11 @@ export const live = endpoint(
 export const ready = endpoint(
   { summary: "The server and its database can serve", tag: "health", answers: { 200: Status } },
   async ({ app }) => {
-    await app.node.database.query(sql`select 1`);
+    try {
+      await app.node.database.query(sql`select 1`);
+    } catch (error) {
+      throw new Problem("unavailable", { message: "The database does not answer." }, { cause: error });
+    }
     return { status: 200, body: { status: "ok" } };
   },
 );

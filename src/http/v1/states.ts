@@ -1,5 +1,5 @@
 /** A thread's states: history, one checkpoint, changes by hand, and the difference between two. */
-import { createPatch } from "rfc6902";
+import jsonPatch from "fast-json-patch";
 import { Type } from "typebox";
 import { Checkpoint, ThreadState } from "../../core/checkpoint.ts";
 import { Problem } from "../../core/problem.ts";
@@ -143,6 +143,6 @@ export const diff = endpoint(
         : (await findCheckpointOf(database, thread.log_id, query.to)).row;
     if (!to) throw new Problem("not_found", { what: "checkpoint" });
     const [before, after] = await showCheckpoints(database, from.view, thread.thread_id, [from.row, to]);
-    return { status: 200, body: { patch: createPatch(before!.values, after!.values) } };
+    return { status: 200, body: { patch: jsonPatch.compare(before!.values, after!.values) } };
   },
 );

@@ -145,10 +145,12 @@ create table drops (
   position bigint not null,
   from_position bigint not null,
   to_position bigint not null,
+  -- 0: the entries are there; 1: they are gone, items only they referred to may be there; 2: both are gone.
   swept bigint not null default 0,
   primary key (log_id, position)
 );
 create index drops_unswept on drops (log_id) where swept = 0;
+create index drops_items_unswept on drops (log_id) where swept = 1;
 
 create table runs (
   log_id bigint not null references logs,
