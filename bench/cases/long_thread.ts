@@ -41,9 +41,12 @@ export const longThreadCase: Case = {
       const look = async (at: number) => {
         const before = diskBytes(server);
         const took: number[] = [];
-        for (let i = 0; i < COPIES; i++)
-          took.push(await timed(() => post(server, `/v1/threads/${thread}/copy`, {})));
-        copies.push([at, ...spread(took)]);
+        let answered = 0;
+        const copy = async () => {
+          answered = (await post(server, `/v1/threads/${thread}/copy`, {})).text.length;
+        };
+        for (let i = 0; i < COPIES; i++) took.push(await timed(copy));
+        copies.push([at, ...spread(took), answered / 1024]);
         disk.push({ turn: at, before, after: diskBytes(server) });
       };
       for (let done = 0; done < POINTS.at(-1)! + AROUND; done += BLOCK) {
@@ -59,9 +62,12 @@ export const longThreadCase: Case = {
         diskTable(disk),
         {
           title: "long-thread: POST copy (ms)",
-          columns: ["turns", "p50", "p99", "samples"],
+          columns: ["turns", "p50", "p99", "samples", "KB answered"],
           rows: copies,
-          notes: ["target: at most 5 at 10,000 checkpoints, independent of length"],
+          notes: [
+            "target: at most 5 at 10,000 checkpoints, independent of length",
+            "the answer shows the copy's whole state, which is what grows",
+          ],
         },
         await readTable(server, thread),
       ];

@@ -30,8 +30,15 @@ export type CampaignReport = {
   durationMs: number;
 };
 
-const LEAST_PAUSE_MS = 400;
-const MOST_PAUSE_MS = 1_600;
+/** Pause before each kill: about a second, and every moment of a recovery is met by some. */
+const LEAST_PAUSE_MS = 100;
+const MOST_PAUSE_MS = 1_900;
+/**
+ * Most kills wait until somebody got an answer since the one before. Without, a machine that recovers more slowly than
+ * it is killed tests nothing but how three fruitless attempts end.
+ */
+const IMPATIENT_PART = 0.25;
+const MOST_WAIT_MS = 8_000;
 /** How long a client tries again what the server did not answer. */
 const PATIENCE_MS = 60_000;
 const RETRY_MS = 50;
@@ -55,7 +62,9 @@ export async function campaign(server: ServerProcess, options: CampaignOptions):
   // Drawn before anything runs: the order in which clients begin must not change their draws.
   const killer = options.random.fork();
   const draws = Array.from({ length: options.clients }, () => options.random.fork());
-  const killing = options.kills ? killNowAndThen(server, killer, report, over.signal) : undefined;
+  const killing = options.kills
+    ? killNowAndThen(server, killer, report, () => lastTurn, over.signal)
+    : undefined;
   try {
     // What ends the killer early is a fault of the campaign, such as a server that does not come back.
     await Promise.race([
@@ -75,9 +84,14 @@ async function killNowAndThen(
   server: ServerProcess,
   random: Random,
   report: CampaignReport,
+  lastTurn: () => number,
   signal: AbortSignal,
 ): Promise<void> {
-  for (;;) {
+  for (let before = 0; ; before = performance.now()) {
+    const deadline = performance.now() + MOST_WAIT_MS;
+    const waits = random.next() >= IMPATIENT_PART;
+    while (waits && !signal.aborted && lastTurn() < before && performance.now() < deadline)
+      await pause(RETRY_MS);
     await pause(random.between(LEAST_PAUSE_MS, MOST_PAUSE_MS), undefined, { signal }).catch(() => undefined);
     if (signal.aborted) return;
     const agents = await server.agents();

@@ -15,7 +15,7 @@ const CLIENTS = 32;
 /** The long campaign has as many turns as it says; the one of every day as many as fit into its time. */
 const { CREWSHIP_FAULTS_TURNS } = process.env;
 const TURNS = Number(CREWSHIP_FAULTS_TURNS ?? 500);
-const LIMIT_MS = CREWSHIP_FAULTS_TURNS === undefined ? 35_000 : 3_600_000;
+const LIMIT_MS = CREWSHIP_FAULTS_TURNS === undefined ? 30_000 : 3_600_000;
 const seed = Number(process.env.CREWSHIP_FAULTS_SEED ?? 20261122);
 
 test("no acknowledged run is lost, doubled or left open, whatever is killed at any moment", async (t) => {

@@ -98,6 +98,7 @@ const checkpoints = (entries: Entry[]) => entries.filter((entry) => entry.kind =
 export class Model {
   readonly #store: Store;
   readonly #threads: Thread[] = [];
+  #tasks = 0;
 
   constructor(store: Store) {
     this.#store = store;
@@ -214,7 +215,7 @@ export class Model {
 
   async #write(thread: Thread, run: HeldRun, at: Checkpoint, value: Json): Promise<void> {
     const { run_id, log_id } = run;
-    const task = `task ${thread.entries.length}`;
+    const task = `task ${++this.#tasks}`;
     await this.#store.database.transaction(async (tx) => {
       await appendEvents(tx, run.lease, run.run_number, []);
       const ledger = await coldLedger(tx, log_id, []);
