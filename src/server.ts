@@ -71,6 +71,8 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
       tell({ kind: "agent_output", text: line });
     },
   });
+  // Read once, and again when the folder is loaded anew: a change of .env is one of its source.
+  const variables = new Map<string, Record<string, string>>();
   const node: Node = {
     node_id: prefixedId("node", randomBytes(12)),
     machine: config.machine,
@@ -79,7 +81,13 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
     hints: new Hints(database),
     logger,
     watch: watchRuns(database, tell, logger),
-    agentVariables: (version) => agentVariables(config, options.dev, version),
+    agentVariables(version) {
+      const known = variables.get(version.version_id);
+      if (known) return known;
+      const read = agentVariables(config, options.dev, version);
+      variables.set(version.version_id, read);
+      return read;
+    },
   };
   await database.transaction((tx) =>
     tx.query(
@@ -135,6 +143,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
         readManifest(options.dev.directory, options.dev.name),
         config.machine,
       );
+      variables.clear();
       supervisor.reload(version.version_id);
       return load();
     },

@@ -37,6 +37,11 @@ export class Wire {
   /** Sends one message and returns its length in characters. */
   send(message: RunnerMessage): number {
     const line = JSON.stringify(message);
+    // What is said in one turn of the loop goes out in one write.
+    if (this.#socket.writableCorked === 0) {
+      this.#socket.cork();
+      process.nextTick(() => this.#socket.uncork());
+    }
     this.#socket.write(`${line}\n`);
     return line.length;
   }

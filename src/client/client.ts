@@ -272,7 +272,12 @@ export class CrewshipClient {
   async #json<T>(method: Method, path: string, call?: Call): Promise<T> {
     const response = await this.#send(method, path, call);
     // The server's answers are checked against the schemas these types are inferred from, by its serializer.
-    return (await response.json()) as T;
+    try {
+      return (await response.json()) as T;
+    } catch (error) {
+      if (call?.signal?.aborted) throw call.signal.reason;
+      throw new ConnectionError(this.url, `The answer of ${this.url} broke off.`, { cause: error });
+    }
   }
 
   async #send(method: Method, path: string, call?: Call): Promise<Response> {

@@ -8,7 +8,14 @@ import { readHead } from "../store/threads.ts";
 import { logTopic, type Node } from "./node.ts";
 
 /** A run this node holds. */
-export type Execution = { lease: Lease; run: MovedRun; run_number: number; version: VersionRow };
+export type Execution = {
+  lease: Lease;
+  run: MovedRun;
+  run_number: number;
+  version: VersionRow;
+  /** This attempt has committed a checkpoint. */
+  progressed: boolean;
+};
 
 /** Claims a pending run; undefined when somebody else has it or its thread is taken. */
 export async function begin(
@@ -34,5 +41,5 @@ export async function begin(
     await appendEvents(tx, lease, run_number, [{ type: "run.restarted", data }]);
   }
   tx.hint(logTopic(lease.log_id));
-  return { lease, run, run_number, version };
+  return { lease, run, run_number, version, progressed: false };
 }

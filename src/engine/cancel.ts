@@ -5,6 +5,8 @@ import { positionsOfRun } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { clearHiddenLog, dropPositions } from "../store/logs.ts";
 import { advance, findRun, type RunRow } from "../store/runs.ts";
+import { openQuestions } from "../store/states.ts";
+import { touchThread } from "../store/threads.ts";
 import { logTopic, type Node } from "./node.ts";
 import type { Worker } from "./worker.ts";
 
@@ -38,6 +40,8 @@ export async function cancelIn(
   if (action === "rollback") {
     const range = await positionsOfRun(tx, run.log_id, run.run_id);
     if (range) await dropPositions(tx, run.log_id, [range]);
+    // The question that the run had answered is open again.
+    if ((await openQuestions(tx, run.log_id)).length > 0) await touchThread(tx, run.log_id, "interrupted");
   }
   if (moved.thread_id === null) await clearHiddenLog(tx, run.log_id);
   tx.hint(logTopic(run.log_id));

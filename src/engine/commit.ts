@@ -33,8 +33,12 @@ export async function storeFacts(
     if (fact.type === "writes") await putWrites(tx, lease.log_id, { ...fact, run_id: lease.run_id });
     else await putCheckpoint(tx, view, { ...fact, run_id: lease.run_id });
   }
-  if (facts.some((fact) => fact.type === "checkpoint")) await noteProgress(tx, lease.log_id, lease.run_id);
+  if (!execution.progressed && hasCheckpoint(facts)) await noteProgress(tx, lease.log_id, lease.run_id);
   tx.hint(logTopic(lease.log_id));
+}
+
+export function hasCheckpoint(facts: Fact[]): boolean {
+  return facts.some((fact) => fact.type === "checkpoint");
 }
 
 function eventsOf(fact: Fact): Event[] {

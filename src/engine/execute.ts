@@ -15,7 +15,7 @@ import { findThread, readHead } from "../store/threads.ts";
 import { agentVersion } from "./agent_version.ts";
 import { answerRead } from "./answer_read.ts";
 import type { Execution } from "./begin.ts";
-import { end, type Fact, failure, storeDone, storeFacts } from "./commit.ts";
+import { end, type Fact, failure, hasCheckpoint, storeDone, storeFacts } from "./commit.ts";
 import { giveBack } from "./give_back.ts";
 import type { Node } from "./node.ts";
 
@@ -138,6 +138,7 @@ async function storeBatch(
   async function store(some: Fact[]): Promise<void> {
     if (some.length === 0) return;
     await node.database.transaction((tx) => storeFacts(tx, execution, view, some));
+    execution.progressed ||= hasCheckpoint(some);
     tellPrinted(node, execution, some);
     const last = some.findLast((fact) => fact.type !== "event");
     if (last) run.ack(last.n);
@@ -162,7 +163,7 @@ async function conclude(node: Node, execution: Execution, error: unknown): Promi
         const { message, traceback } = error.error;
         const code = error.error.code ?? "load_failed";
         await end(tx, execution, "fail", failure({ code, message, ...(traceback ? { traceback } : {}) }));
-      } else await giveBack(tx, lease, reasonOf(error));
+      } else await giveBack(tx, lease, reasonOf(error), "agent");
     });
     node.logger.warn(
       { run_id: lease.run_id, attempt: lease.attempt, error: reasonOf(error) },

@@ -1,6 +1,5 @@
 /** What becomes of a run whose agent process or node is gone: continued by a new attempt, or failed as worker_lost. */
-import type { Lease } from "../core/lease.ts";
-import { MAX_ATTEMPTS_WITHOUT_PROGRESS } from "../core/lease.ts";
+import { type Lease, type Loss, MAX_ATTEMPTS_WITHOUT_PROGRESS } from "../core/lease.ts";
 import type { Transaction } from "../store/database.ts";
 import { getVersion } from "../store/deployments.ts";
 import { revokeLease } from "../store/leases.ts";
@@ -10,21 +9,16 @@ import { failure } from "./commit.ts";
 import { logTopic, PENDING_TOPIC } from "./node.ts";
 
 /**
- * Gives the run of a lease back to the queue, or fails it. `drained`: the node stopped on purpose, which does not
- * count as a fruitless attempt. Changes nothing when the lease is no longer held.
+ * Gives the run of a lease back to the queue, or fails it when it has been lost too often. Changes nothing when the
+ * lease is no longer held.
  */
-export async function giveBack(
-  tx: Transaction,
-  lease: Lease,
-  reason: string,
-  options: { drained?: boolean } = {},
-): Promise<void> {
+export async function giveBack(tx: Transaction, lease: Lease, reason: string, loss: Loss): Promise<void> {
   const run = await findRun(tx, lease.run_id);
   const version = run && (await getVersion(tx, run.version_id));
   if (!run || !version) return;
-  if (mayTryAgain(run, version, options.drained ?? false)) {
+  if (mayTryAgain(run, version, loss)) {
     if (!(await advance(tx, "requeue", lease, { lease }))) return;
-    if (options.drained) await noteProgress(tx, lease.log_id, lease.run_id);
+    if (loss === "drain") await noteProgress(tx, lease.log_id, lease.run_id);
     await revokeLease(tx, lease.log_id, lease.run_id);
     tx.hint(PENDING_TOPIC);
   } else {
@@ -39,10 +33,10 @@ export async function giveBack(
 function mayTryAgain(
   run: { attempt: number; fruitless_attempts: number },
   version: { framework: string; runner: string },
-  drained: boolean,
+  loss: Loss,
 ): boolean {
   if (version.framework.startsWith("langgraph")) {
-    return drained || run.fruitless_attempts < MAX_ATTEMPTS_WITHOUT_PROGRESS;
+    return run.fruitless_attempts < MAX_ATTEMPTS_WITHOUT_PROGRESS[loss];
   }
   const { retry } = JSON.parse(version.runner) as { retry: number };
   return run.attempt <= retry;

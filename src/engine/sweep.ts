@@ -24,7 +24,7 @@ export async function recoverRuns(node: Node, all = false, worker?: Worker): Pro
   for (const lease of leases) {
     const reason = "The server that executed the run is gone, and this agent cannot be continued by another.";
     try {
-      await node.database.transaction((tx) => giveBack(tx, lease, reason));
+      await node.database.transaction((tx) => giveBack(tx, lease, reason, "node"));
     } catch (error) {
       node.logger.error({ run_id: lease.run_id, error: String(error) }, "could not take a run back");
     }

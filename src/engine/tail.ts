@@ -5,7 +5,7 @@
 import type { NumberedEvent } from "../core/event.ts";
 import { isLastEvent, isOver } from "../core/moves.ts";
 import type { Database } from "../store/database.ts";
-import { readEvents } from "../store/events.ts";
+import { lastEventOf, readEvents } from "../store/events.ts";
 import { findRun, progressOf, type RunRow } from "../store/runs.ts";
 import type { Hints } from "./hints.ts";
 import { logTopic } from "./node.ts";
@@ -78,7 +78,7 @@ export async function* tailThread(
   }
 }
 
-/** Resolves with the run once it is over, or as it is when the signal aborts. */
+/** Resolves with the run once it is over, or as it is when the signal aborts. Undefined: it is gone. */
 export async function untilOver(
   { database, hints }: Source,
   run: RunRow,
@@ -86,22 +86,22 @@ export async function untilOver(
 ): Promise<RunRow | undefined> {
   for (;;) {
     const wait = hints.wait(logTopic(run.log_id), signal);
-    const current = await findRun(database, run.run_id);
-    if (!current || isOver(current.status) || signal.aborted) {
+    // Every commit of the run hints; the whole row is read once, at the end.
+    const progress = await progressOf(database, run);
+    if (!progress || isOver(progress.status) || signal.aborted) {
       wait.end();
-      return current;
+      return findRun(database, run.run_id);
     }
     await wait.over;
   }
 }
 
-/** The place a reader names is the last event of its run: the next run may follow. */
+/** The place a reader names is the last event of its run, or lies behind it: the next run may follow. */
 async function isEnd(
   database: Database,
   log_id: number,
   place: { run_number: number; seq: number },
 ): Promise<boolean> {
-  const before = { run_number: place.run_number, seq: place.seq - 1 };
-  const [event] = await readEvents(database, log_id, before, 1, "run");
-  return event?.seq === place.seq && isLastEvent(event.type);
+  const last = await lastEventOf(database, log_id, place.run_number);
+  return last !== undefined && place.seq >= last.seq && isLastEvent(last.type);
 }

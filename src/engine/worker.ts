@@ -26,6 +26,8 @@ export class Worker {
   readonly #stopping = new AbortController();
   #loops: Promise<void>[] = [];
   #wait: Wait | undefined;
+  /** A run was not taken for want of a place, or because its thread had not settled: look again when a run ends. */
+  #someoneWaits = false;
 
   constructor(node: Node, concurrency: number) {
     this.#node = node;
@@ -39,7 +41,11 @@ export class Worker {
 
   /** Takes one of the node's places for a run about to be claimed; give it back with start or release. */
   reserve(): boolean {
-    if (this.#stopping.signal.aborted || this.#held.size + this.#reserved >= this.#concurrency) return false;
+    if (this.#stopping.signal.aborted) return false;
+    if (this.#held.size + this.#reserved >= this.#concurrency) {
+      this.#someoneWaits = true;
+      return false;
+    }
     this.#reserved++;
     return true;
   }
@@ -50,7 +56,9 @@ export class Worker {
 
   /** An ended run of this log still has its framework's call or its process under way here. */
   isSettling(log_id: number): boolean {
-    return [...this.#held.values()].some((held) => held.execution.lease.log_id === log_id);
+    const settling = [...this.#held.values()].some((held) => held.execution.lease.log_id === log_id);
+    if (settling) this.#someoneWaits = true;
+    return settling;
   }
 
   /** The attempt this lease stands for is under way here. */
@@ -67,8 +75,8 @@ export class Worker {
       clearTimeout(held.timeout);
       this.#held.delete(run_id);
       this.#node.watch.ended(execution);
-      // A place is free, and the thread may have a run that waited for this one to settle.
-      this.#wait?.end();
+      if (this.#someoneWaits) this.#wait?.end();
+      this.#someoneWaits = false;
     });
     const held: Held = { execution, stop, over, timeout: this.#timeout(execution) };
     this.#held.set(run_id, held);
@@ -91,7 +99,7 @@ export class Worker {
     for (const { execution, stop } of left) {
       const reason = "The server was stopped while the run was under way.";
       await this.#node.database
-        .transaction((tx) => giveBack(tx, execution.lease, reason, { drained: true }))
+        .transaction((tx) => giveBack(tx, execution.lease, reason, "drain"))
         // A full disk must not keep the server from stopping; the lease runs out by itself.
         .catch((error: unknown) =>
           this.#node.logger.error({ error: String(error) }, "could not give a run back"),
@@ -134,7 +142,10 @@ export class Worker {
 
   async #claimSome(): Promise<void> {
     const free = this.#concurrency - this.#held.size - this.#reserved;
-    if (free <= 0) return;
+    if (free <= 0) {
+      this.#someoneWaits = true;
+      return;
+    }
     const { database, machine } = this.#node;
     for (const target of await claimableRuns(database, machine, free)) {
       if (this.isSettling(target.log_id) || !this.reserve()) continue;

@@ -72,12 +72,8 @@ function parseRow(row: StoredRow): CheckpointRow {
 /** Appends a checkpoint; a root one becomes the log's head. Returns its position. */
 export async function putCheckpoint(tx: Queryable, view: View, checkpoint: NewCheckpoint): Promise<number> {
   const { log_id } = view;
-  const parent =
-    checkpoint.parent_checkpoint_id === null
-      ? undefined
-      : await findCheckpoint(tx, view, checkpoint.namespace, checkpoint.parent_checkpoint_id);
+  const channels = { ...(await parentChannels(tx, view, checkpoint)) };
   const position = await takePositions(tx, log_id, 1);
-  const channels: Record<string, number> = { ...parent?.channels };
   for (const name of checkpoint.removed) delete channels[name];
   for (const [name, value] of Object.entries(checkpoint.channels)) {
     setOwn(channels, name, position);
@@ -92,7 +88,26 @@ export async function putCheckpoint(tx: Queryable, view: View, checkpoint: NewCh
       ${JSON.stringify(channels)}, ${JSON.stringify(checkpoint.state)}, ${JSON.stringify(checkpoint.metadata)},
       ${checkpoint.shown === null ? null : JSON.stringify(checkpoint.shown)}, ${tx.dialect.now})`);
   if (checkpoint.namespace === "") await setHead(tx, log_id, position);
+  if (view.recent.size >= MAX_RECENT) view.recent.clear();
+  view.recent.set(`${checkpoint.namespace}\n${checkpoint.checkpoint_id}`, channels);
   return position;
+}
+
+/** Parents a run's next checkpoints may name: the newest of each namespace it is in. */
+const MAX_RECENT = 64;
+
+async function parentChannels(
+  tx: Queryable,
+  view: View,
+  { namespace, checkpoint_id, parent_checkpoint_id }: NewCheckpoint,
+): Promise<Record<string, number>> {
+  if (parent_checkpoint_id === null) return {};
+  const recent = view.recent.get(`${namespace}\n${parent_checkpoint_id}`);
+  if (recent) return recent;
+  const parent = await findCheckpoint(tx, view, namespace, parent_checkpoint_id);
+  if (!parent)
+    throw new Error(`checkpoint ${checkpoint_id} names a parent that log ${view.log_id} does not show`);
+  return parent.channels;
 }
 
 export async function putWrites(tx: Queryable, log_id: number, writes: NewWrites): Promise<void> {
@@ -308,7 +323,11 @@ export async function channelValues(
       }
     }
   }
-  return (position, channel) => values.get(`${position}\n${channel}`) ?? null;
+  return (position, channel) => {
+    const value = values.get(`${position}\n${channel}`);
+    if (value === undefined) throw new Error(`the value of ${channel} at position ${position} is gone`);
+    return value;
+  };
 }
 
 /** The positions a run has written to in its log. Only one run writes at a time, so they are one range. */

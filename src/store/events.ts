@@ -47,9 +47,13 @@ export async function insertEvents(
       ${tx.dialect.now})`);
 }
 
+/** A page ends after the row with which it passes this: what one slow reader holds in memory. */
+const PAGE_CHARACTERS = 1024 * 1024;
+const ROWS_PER_READ = 8;
+
 type BatchRow = { run_number: number; first_seq: number; last_seq: number; events: string };
 
-/** Events of a log after a place, in order, at most about `limit` of them. Data is shown, items in place. */
+/** Events of a log after a place, in order, at most about `limit` of them and a megabyte. Data is shown, items in place. */
 export async function readEvents(
   q: Queryable,
   log_id: number,
@@ -62,13 +66,14 @@ export async function readEvents(
   const place = scope === "run" ? inRun : sql`(run_number > ${after.run_number} or (${inRun}))`;
   // A row may hold many events: rows are read a few at a time until there are enough.
   let cursor: { run_number: number; last_seq: number } | undefined;
-  while (events.length < limit) {
+  let characters = 0;
+  while (events.length < limit && characters < PAGE_CHARACTERS) {
     const from = cursor
       ? sql`and (run_number > ${cursor.run_number} or (run_number = ${cursor.run_number} and last_seq > ${cursor.last_seq}))`
       : sql``;
     const rows: BatchRow[] = await q.query<BatchRow>(sql`
       select run_number, first_seq, last_seq, events from event_batches
-      where log_id = ${log_id} and ${place} ${from} order by run_number, last_seq limit 50`);
+      where log_id = ${log_id} and ${place} ${from} order by run_number, last_seq limit ${ROWS_PER_READ}`);
     for (const row of rows) {
       const batch = (
         row.events.includes(TAG) ? await shown(q, row.events) : JSON.parse(row.events)
@@ -79,10 +84,26 @@ export async function readEvents(
         events.push({ type: event.type, data: event.data, run_number: row.run_number, seq });
       }
       cursor = row;
+      characters += row.events.length;
     }
-    if (rows.length < 50) break;
+    if (rows.length < ROWS_PER_READ) break;
   }
   return events;
+}
+
+/** The newest event of a run. */
+export async function lastEventOf(
+  q: Queryable,
+  log_id: number,
+  run_number: number,
+): Promise<{ type: string; seq: number } | undefined> {
+  const row = first(
+    await q.query<BatchRow>(sql`
+      select run_number, first_seq, last_seq, events from event_batches
+      where log_id = ${log_id} and run_number = ${run_number} order by last_seq desc limit 1`),
+  );
+  const event = row && (JSON.parse(row.events) as Event[]).at(-1);
+  return event && { type: event.type, seq: row.last_seq };
 }
 
 async function shown(q: Queryable, text: string): Promise<Json> {

@@ -23,6 +23,9 @@ export class View {
     this.hidden = hidden;
   }
 
+  /** Channel positions of the checkpoints put last through this view: the next one names one of them as its parent. */
+  readonly recent = new Map<string, Record<string, number>>();
+
   get log_id(): number {
     return this.segments[0]!.log_id;
   }

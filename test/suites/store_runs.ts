@@ -133,7 +133,7 @@ export function runsSuite(name: string, open: Open): void {
           await store.claim(run);
         },
         "it waits to be claimed": (run) =>
-          store.database.transaction((tx) => giveBack(tx, run.lease, "gone", { drained: true })),
+          store.database.transaction((tx) => giveBack(tx, run.lease, "gone", "drain")),
         "it was canceled": (run) => store.database.transaction((tx) => make(tx, "cancel", run)),
         "it has succeeded": (run) => store.database.transaction((tx) => make(tx, "succeed", run)),
       };
@@ -157,7 +157,7 @@ export function runsSuite(name: string, open: Open): void {
           advance(tx, "requeue", run, { lease: run.lease }),
         );
         assert.equal(requeued, undefined, `${way}: requeue under the lost lease`);
-        await store.database.transaction((tx) => giveBack(tx, run.lease, "late"));
+        await store.database.transaction((tx) => giveBack(tx, run.lease, "late", "node"));
         assert.equal(await store.everything(), before, way);
       }
     }));
