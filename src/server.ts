@@ -12,6 +12,7 @@ import type { RunError } from "./core/run.ts";
 import { type Manifest, readManifest, runnableHere } from "./deploy/manifest.ts";
 import { agentVersion } from "./engine/agent_version.ts";
 import { Hints } from "./engine/hints.ts";
+import { LostRuns } from "./engine/lost_runs.ts";
 import type { Logger, Node, Watch } from "./engine/node.ts";
 import { recoverRuns, sweep } from "./engine/sweep.ts";
 import { Worker } from "./engine/worker.ts";
@@ -80,6 +81,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
     supervisor,
     hints: new Hints(database),
     logger,
+    lost: new LostRuns(),
     watch: watchRuns(database, tell, logger),
     agentVariables(version) {
       const known = variables.get(version.version_id);

@@ -3,19 +3,11 @@ import { hash } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { validate, version } from "uuid";
-import {
-  escapeTags,
-  expand,
-  type ItemLookup,
-  itemRanges,
-  rangeOf,
-  show,
-  TAG,
-  tagged,
-} from "../src/core/encoding.ts";
+import { escapeTags, type ItemLookup, itemRanges, rangeOf, show, TAG, tagged } from "../src/core/encoding.ts";
 import { CLIENT_ID_PATTERN, logId, prefixedId, routingBits, runId } from "../src/core/ids.ts";
-import { ItemLedger, itemize, ListBuilder } from "../src/core/items.ts";
+import { ItemLedger, ListBuilder } from "../src/core/items.ts";
 import { type Json, type JsonObject, MAX_DEPTH, nestsDeeperThan, setOwn } from "../src/core/json.ts";
+import { expand, itemize } from "./suites/encoded_values.ts";
 import { anyJson, longJson, text } from "./suites/json_values.ts";
 
 const digest = (body: string) => hash("sha256", body, "base64url");

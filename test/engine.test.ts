@@ -337,7 +337,7 @@ test("a node that stops gives back what does not end in time, without counting t
     await closing;
     assert.equal((await engine.get(short)).status, "succeeded");
     const row = await rowOf(engine, run);
-    assert.deepEqual([row.status, row.fruitless_attempts], ["pending", 0]);
+    assert.deepEqual([row.status, row.lost_processes, row.lost_nodes], ["pending", 0, 0]);
     assert.equal((await engine.show(thread)).status, "busy");
     assert.equal((await engine.accept(await engine.thread(), { script: [{ done: 1 }] })).status, "pending");
     engine.startNode();

@@ -201,13 +201,43 @@ test("a reader that leaves a full run lets the others go on", async () => {
   await child.stop();
 });
 
-test("a process whose code blocks its loop is reported once and lives", async () => {
-  const silences: number[] = [];
-  const child = await loaded({ limits: { hungAfterMs: 200 }, onHung: (ms) => silences.push(ms) });
-  const messages = await collect(child.run(start("run_1", { act: "block", ms: 700 })));
-  assert.equal(messages.length, 1);
-  assert.equal(silences.length, 1);
-  assert.ok(silences[0]! >= 200);
+const impatient = { seatSilenceMs: 300, hungAfterMs: 600 };
+
+test("a process whose loop is blocked by a run that had begun is reported once and lives", async () => {
+  for (const says of ["event", "alive"]) {
+    const silences: number[] = [];
+    const child = await loaded({ limits: impatient, onHung: (ms) => silences.push(ms) });
+    const messages = await collect(child.run(start("run_1", { act: "block", says, ms: 1500 })));
+    assert.equal(messages.at(-1)?.type, "done");
+    assert.equal(silences.length, 1);
+    assert.ok(silences[0]! >= impatient.hungAfterMs);
+    assert.equal(child.wasEndedByUs, false);
+    await child.stop();
+  }
+});
+
+test("a process is killed when an ended run's code blocks its loop, and the runs it has not begun are lost", async () => {
+  const reason = "was killed: it had been silent for 0.6 s with no run under way";
+  const empty = await loaded({ limits: impatient });
+  await collect(empty.run(start("run_1", { act: "linger" })));
+  assert.equal((await empty.ended).reason, reason);
+  const seated = await loaded({ limits: impatient });
+  await collect(seated.run(start("run_1", { act: "linger" })));
+  await assert.rejects(collect(seated.run(start("run_2", { act: "echo" }))), { name: "AgentLost", reason });
+});
+
+test("a process from which nothing is read, because a run's reader is behind, is not silent", async () => {
+  let reports = 0;
+  const child = await loaded({ limits: impatient, onHung: () => reports++ });
+  const flood = child.run(start("run_1", { act: "flood", count: 400, bytes: 100_000 }));
+  await until(() => child.readingPaused, "reading has paused");
+  const silent = await loaded({ limits: impatient });
+  await collect(silent.run(start("run_1", { act: "linger" })));
+  await silent.ended;
+  assert.equal(child.readingPaused, true);
+  assert.equal(child.silent, false);
+  assert.equal((await collect(flood)).length, 401);
+  assert.equal(reports, 0);
   await child.stop();
 });
 

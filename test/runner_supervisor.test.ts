@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LoadError } from "../src/runner/errors.ts";
-import { type AcquireRequest, type Slot, Supervisor } from "../src/runner/supervisor.ts";
+import {
+  type AcquireRequest,
+  type Slot,
+  Supervisor,
+  type SupervisorOptions,
+} from "../src/runner/supervisor.ts";
 import { collect, directory, fakeRunner, start, until } from "./fixtures/agent_process.ts";
 
 const DEADLINE_MS = 10_000;
@@ -21,13 +26,14 @@ type Wish = {
   entrypoint?: string;
   runner?: Partial<typeof settings> | { isolation: "run" };
   env?: Record<string, string>;
+  alone?: boolean;
   signal?: AbortSignal;
 };
 
 /** A request for a seat of version ver_1. */
 function wish(
   log_id: number,
-  { entrypoint = "ok", runner = {}, env = {}, signal }: Wish = {},
+  { entrypoint = "ok", runner = {}, env = {}, alone = false, signal }: Wish = {},
 ): AcquireRequest {
   return {
     version: {
@@ -40,16 +46,17 @@ function wish(
     environment: "production",
     env,
     log_id,
+    alone,
     signal: signal ?? AbortSignal.timeout(DEADLINE_MS),
   };
 }
 
-async function supervised(body: (supervisor: Supervisor) => Promise<void>): Promise<void> {
-  const supervisor = new Supervisor({
-    logger: quiet,
-    runnerPath: fakeRunner,
-    limits: { cancelGraceMs: 200 },
-  });
+async function supervised(
+  body: (supervisor: Supervisor) => Promise<void>,
+  options: Partial<SupervisorOptions> = {},
+): Promise<void> {
+  const limits = { cancelGraceMs: 200, ...options.limits };
+  const supervisor = new Supervisor({ logger: quiet, runnerPath: fakeRunner, ...options, limits });
   try {
     await body(supervisor);
   } finally {
@@ -291,3 +298,124 @@ test("a run that nobody reads holds up no other once its seat is released", () =
     unread.release();
     assert.equal((await collect(other.run(start("run_2", { act: "echo" })))).length, 2);
   }));
+
+test("a lone run has its process to itself until it leaves, and others are seated elsewhere", () =>
+  supervised(async (supervisor) => {
+    const first = await supervisor.acquire(wish(1));
+    const lone = await supervisor.acquire(wish(2, { alone: true }));
+    assert.notEqual(lone.pid, first.pid);
+    assert.equal((await supervisor.acquire(wish(3))).pid, first.pid);
+    const waiting = supervisor.acquire(wish(4));
+    assert.deepEqual(
+      supervisor.processes().map(({ runs }) => runs),
+      [2, 1],
+    );
+    lone.release();
+    assert.equal((await waiting).pid, lone.pid);
+    assert.equal((await supervisor.acquire(wish(5))).pid, lone.pid);
+  }));
+
+test("a lone run takes a process that is empty", () =>
+  supervised(async (supervisor) => {
+    const slot = await supervisor.acquire(wish(1));
+    slot.release();
+    await until(() => supervisor.processes()[0]?.runs === 0, "the process is empty");
+    assert.equal((await supervisor.acquire(wish(2, { alone: true }))).pid, slot.pid);
+  }));
+
+test("when no process is empty, one lone run at a time has one above the limit, which ends with it", () =>
+  supervised(async (supervisor) => {
+    const runner = { concurrency: 1, processes: 1 };
+    const busy = await supervisor.acquire(wish(1, { runner }));
+    const lone = await supervisor.acquire(wish(2, { runner, alone: true }));
+    const waiting = supervisor.acquire(wish(3, { runner, alone: true }));
+    assert.deepEqual(
+      supervisor.processes().map(({ pid }) => pid),
+      [busy.pid, lone.pid],
+    );
+    lone.release();
+    const next = await waiting;
+    assert.ok(next.pid !== busy.pid && next.pid !== lone.pid);
+    next.release();
+    await until(() => supervisor.processes().length === 1, "the processes above the limit have stopped");
+    assert.equal(supervisor.processes()[0]!.pid, busy.pid);
+  }));
+
+test("a lone run that ends its process each time harms no neighbour and holds up nobody", () =>
+  supervised(async (supervisor) => {
+    const neighbour = await supervisor.acquire(wish(1));
+    const run = neighbour.run(start("run_1", { act: "wait" }));
+    const messages = run[Symbol.asyncIterator]();
+    await messages.next();
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      const lone = await supervisor.acquire(wish(2, { alone: true }));
+      await assert.rejects(collect(lone.run(start("run_2", { act: "exit" }))), { name: "AgentLost" });
+      lone.release();
+    }
+    run.cancel();
+    assert.equal((await messages.next()).value?.type, "done");
+    neighbour.release();
+    supervisor.reload("ver_1");
+    const lone = await supervisor.acquire(wish(2, { alone: true }));
+    await assert.rejects(collect(lone.run(start("run_2", { act: "exit" }))), { name: "AgentLost" });
+    lone.release();
+    assert.ok(await supervisor.acquire(wish(3)), "the agent does not count as one that cannot be loaded");
+  }));
+
+test("who waits out the pause after an early death has a process then, though nothing else moves", () =>
+  supervised(async (supervisor) => {
+    const runner = { concurrency: 1 };
+    await supervisor.acquire(wish(1, { runner }));
+    const early = await supervisor.acquire(wish(2, { runner }));
+    await assert.rejects(collect(early.run(start("run_2", { act: "exit" }))), { name: "AgentLost" });
+    early.release();
+    assert.notEqual((await supervisor.acquire(wish(2, { runner }))).pid, early.pid);
+  }));
+
+test("a silent process takes no new run, not even of the thread whose state it holds", () =>
+  supervised(
+    async (supervisor) => {
+      const slot = await supervisor.acquire(wish(1));
+      await collect(slot.run(start("run_1", { act: "linger" })));
+      slot.release();
+      await until(async () => {
+        const next = await supervisor.acquire(wish(1));
+        next.release();
+        return next.pid !== slot.pid;
+      }, "the thread's runs go elsewhere");
+      assert.ok(supervisor.processes().some(({ pid }) => pid === slot.pid));
+    },
+    { limits: { seatSilenceMs: 300 } },
+  ));
+
+test("a run seated in a process that an ended run's code blocks is lost, and works elsewhere", () =>
+  supervised(
+    async (supervisor) => {
+      const slot = await supervisor.acquire(wish(1));
+      await collect(slot.run(start("run_1", { act: "linger" })));
+      const lost = collect(slot.run(start("run_2", { act: "echo" })));
+      await assert.rejects(lost, { name: "AgentLost", message: /silent for 0.6 s with no run under way/ });
+      slot.release();
+      const next = await supervisor.acquire(wish(1, { alone: true }));
+      assert.notEqual(next.pid, slot.pid);
+      assert.equal((await collect(next.run(start("run_2", { act: "echo" })))).length, 2);
+    },
+    { limits: { seatSilenceMs: 300, hungAfterMs: 600 } },
+  ));
+
+test("who waits for a seat in a silent process has it when the process speaks again", async () => {
+  let reported = false;
+  const logger = { ...quiet, warn: (details: object) => (reported ||= "silent_ms" in details) };
+  await supervised(
+    async (supervisor) => {
+      const runner = { processes: 1 };
+      const slot = await supervisor.acquire(wish(1, { runner }));
+      const run = slot.run(start("run_1", { act: "block", ms: 2000 }));
+      await until(() => reported, "the process is silent");
+      const other = await supervisor.acquire(wish(2, { runner }));
+      assert.equal(other.pid, slot.pid);
+      assert.equal(run.finished, true, "nobody was seated while it was silent");
+    },
+    { logger, limits: { seatSilenceMs: 300, hungAfterMs: 600 } },
+  );
+});

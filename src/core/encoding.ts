@@ -70,34 +70,11 @@ function childrenOf(object: JsonObject): Json[] {
   return name === "object" && isObject(payload[0]) ? Object.values(payload[0]) : payload;
 }
 
-/** The object with every encoded value inside it changed; what childrenOf lists. */
-export function mapChildren(object: JsonObject, change: (value: Json) => Json): JsonObject {
-  const tag = tagOf(object);
-  if (!tag) return mapFields(object, change);
-  const [name, ...payload] = tag;
-  if (name === "object" && isObject(payload[0])) return tagged(name, mapFields(payload[0], change));
-  return tagged(name, ...payload.map(change));
-}
-
 export function rangeOf(element: Json): ItemRange | undefined {
   const tag = tagOf(element);
   if (tag?.[0] !== "items") return undefined;
   const [, log, first, count] = tag;
   return { log: Number(log), first: Number(first), count: Number(count) };
-}
-
-/** An encoded value with every range replaced by the items it stands for. */
-export function expand(value: Json, lookup: ItemLookup): Json {
-  if (Array.isArray(value)) {
-    const list: Json[] = [];
-    for (const element of value) {
-      const range = rangeOf(element);
-      if (!range) list.push(expand(element, lookup));
-      else for (let i = 0; i < range.count; i++) list.push(lookup(range.log, range.first + i));
-    }
-    return list;
-  }
-  return isObject(value) ? mapChildren(value, (child) => expand(child, lookup)) : value;
 }
 
 const messageTypes: Record<string, [type: string, role: string]> = {

@@ -4,8 +4,8 @@
  *
  * An item is found again by its content: two equal elements may share a number, since an item never changes.
  */
-import { type ItemRange, mapChildren, rangeOf, tagged, tagOf } from "./encoding.ts";
-import { isObject, type Json } from "./json.ts";
+import { type ItemRange, tagged } from "./encoding.ts";
+import type { Json } from "./json.ts";
 
 /** Shorter text stays in the list itself: a range in its place would be longer. */
 const ITEM_TEXT_LENGTH = 24;
@@ -99,20 +99,4 @@ export class ListBuilder {
     this.#elements.push(tagged("items", this.#open.log, this.#open.first, this.#open.count));
     this.#open = undefined;
   }
-}
-
-/** An encoded value whose lists, at any depth, refer to items of the ledger's log wherever that saves space. */
-export function itemize(value: Json, ledger: ItemLedger): Json {
-  if (Array.isArray(value)) {
-    const list = new ListBuilder();
-    for (const element of value) {
-      const place = rangeOf(element) ? undefined : ledger.place(element);
-      if (place) list.addItem(place);
-      else list.addInline(element);
-    }
-    return list.finish();
-  }
-  // The pairs of a map and the elements of a set stay where they are: only lists are shown item by item.
-  if (!isObject(value) || tagOf(value)?.[0] === "map" || tagOf(value)?.[0] === "set") return value;
-  return mapChildren(value, (child) => itemize(child, ledger));
 }

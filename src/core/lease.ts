@@ -14,13 +14,10 @@ export const LEASE_S = 6;
 /** How often a node renews the leases it holds. */
 export const RENEW_MS = 2_000;
 /** What ended an attempt early: its agent process was lost, its node was, or the node stopped on purpose. */
-export type Loss = "agent" | "node" | "drain";
+export type Loss = "process" | "node" | "drain";
 /**
- * Attempts in a row without a new checkpoint after which a run is given up as `worker_lost`. A lost process is likely
- * the run's own doing, a lost node rarely is: its agent may not even have been loaded yet. A drain never counts.
+ * Losses in a row, without a checkpoint in between, with which a run is given up as `worker_lost`. A lost process is
+ * likely the run's own doing, a lost node rarely is: its agent may not even have been loaded. A drain never counts.
  */
-export const MAX_ATTEMPTS_WITHOUT_PROGRESS: Record<Loss, number> = {
-  agent: 3,
-  node: 10,
-  drain: Number.POSITIVE_INFINITY,
-};
+export const MAX_LOST_PROCESSES = 3;
+export const MAX_LOST_NODES = 10;

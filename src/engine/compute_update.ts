@@ -38,6 +38,7 @@ export async function computeUpdate(node: Node, update: Update): Promise<Said[]>
     environment: "production",
     env: node.agentVariables(version),
     log_id: thread.log_id,
+    alone: false,
     signal,
   };
   const slot = await node.supervisor.acquire(request).catch((error: unknown) => {

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { isObject, type Json } from "../core/json.ts";
-import { LoadError } from "../runner/errors.ts";
+import { AgentLost, LoadError } from "../runner/errors.ts";
 import type { RunStart } from "../runner/protocol.ts";
 import type { AgentRun, RunMessage } from "../runner/run.ts";
 import type { Slot } from "../runner/supervisor.ts";
@@ -45,6 +45,7 @@ export async function execute(node: Node, execution: Execution, signal: AbortSig
  * it cannot be loaded; a run whose earlier attempt that process took down waits the moment out.
  */
 async function takeSlot(node: Node, { lease, run, version }: Execution, signal: AbortSignal): Promise<Slot> {
+  const alone = node.lost.take(lease.run_id);
   const patientUntil = performance.now() + (lease.attempt > 1 ? PATIENCE_MS : 0);
   for (;;) {
     try {
@@ -53,6 +54,7 @@ async function takeSlot(node: Node, { lease, run, version }: Execution, signal: 
         environment: run.environment,
         env: node.agentVariables(version),
         log_id: lease.log_id,
+        alone,
         signal,
       });
     } catch (error) {
@@ -157,13 +159,14 @@ function tellPrinted(node: Node, execution: Execution, facts: Fact[]): void {
 /** The run did not end by itself: the agent could not be loaded, its process is gone, or the store refused. */
 async function conclude(node: Node, execution: Execution, error: unknown): Promise<void> {
   const { lease } = execution;
+  if (error instanceof AgentLost) node.lost.add(lease.run_id);
   try {
     await node.database.transaction(async (tx) => {
       if (error instanceof LoadError) {
         const { message, traceback } = error.error;
         const code = error.error.code ?? "load_failed";
         await end(tx, execution, "fail", failure({ code, message, ...(traceback ? { traceback } : {}) }));
-      } else await giveBack(tx, lease, reasonOf(error), "agent");
+      } else await giveBack(tx, lease, reasonOf(error), "process", execution.progressed);
     });
     node.logger.warn(
       { run_id: lease.run_id, attempt: lease.attempt, error: reasonOf(error) },

@@ -1,24 +1,32 @@
 /** What becomes of a run whose agent process or node is gone: continued by a new attempt, or failed as worker_lost. */
-import { type Lease, type Loss, MAX_ATTEMPTS_WITHOUT_PROGRESS } from "../core/lease.ts";
+import { type Lease, type Loss, MAX_LOST_NODES, MAX_LOST_PROCESSES } from "../core/lease.ts";
 import type { Transaction } from "../store/database.ts";
 import { getVersion } from "../store/deployments.ts";
 import { revokeLease } from "../store/leases.ts";
 import { clearHiddenLog } from "../store/logs.ts";
-import { advance, findRun, noteProgress } from "../store/runs.ts";
+import { advance, findRun, noteLoss } from "../store/runs.ts";
 import { failure } from "./commit.ts";
 import { logTopic, PENDING_TOPIC } from "./node.ts";
 
 /**
  * Gives the run of a lease back to the queue, or fails it when it has been lost too often. Changes nothing when the
- * lease is no longer held.
+ * lease is no longer held. `progressed`: the attempt is known to have committed a checkpoint, so it does not count.
  */
-export async function giveBack(tx: Transaction, lease: Lease, reason: string, loss: Loss): Promise<void> {
+export async function giveBack(
+  tx: Transaction,
+  lease: Lease,
+  reason: string,
+  loss: Loss,
+  progressed = false,
+): Promise<void> {
+  const counts = progressed ? undefined : loss;
+  const lost = { processes: counts === "process" ? 1 : 0, nodes: counts === "node" ? 1 : 0 };
   const run = await findRun(tx, lease.run_id);
   const version = run && (await getVersion(tx, run.version_id));
   if (!run || !version) return;
-  if (mayTryAgain(run, version, loss)) {
+  if (mayTryAgain(run, version, lost)) {
     if (!(await advance(tx, "requeue", lease, { lease }))) return;
-    if (loss === "drain") await noteProgress(tx, lease.log_id, lease.run_id);
+    await noteLoss(tx, lease.log_id, lease.run_id, lost);
     await revokeLease(tx, lease.log_id, lease.run_id);
     tx.hint(PENDING_TOPIC);
   } else {
@@ -31,12 +39,14 @@ export async function giveBack(tx: Transaction, lease: Lease, reason: string, lo
 
 /** LangGraph continues from its checkpoints; anything else is repeated only as often as its version says. */
 function mayTryAgain(
-  run: { attempt: number; fruitless_attempts: number },
+  run: { attempt: number; lost_processes: number; lost_nodes: number },
   version: { framework: string; runner: string },
-  loss: Loss,
+  lost: { processes: number; nodes: number },
 ): boolean {
   if (version.framework.startsWith("langgraph")) {
-    return run.fruitless_attempts < MAX_ATTEMPTS_WITHOUT_PROGRESS[loss];
+    return (
+      run.lost_processes + lost.processes < MAX_LOST_PROCESSES && run.lost_nodes + lost.nodes < MAX_LOST_NODES
+    );
   }
   const { retry } = JSON.parse(version.runner) as { retry: number };
   return run.attempt <= retry;

@@ -7,6 +7,7 @@ import type { VersionRow } from "../store/deployments.ts";
 import { createLog } from "../store/logs.ts";
 import type { Execution } from "./begin.ts";
 import type { Hints } from "./hints.ts";
+import type { LostRuns } from "./lost_runs.ts";
 
 export type Logger = Record<"debug" | "info" | "warn" | "error", (details: object, message: string) => void>;
 
@@ -26,6 +27,7 @@ export type Node = {
   hints: Hints;
   logger: Logger;
   watch: Watch;
+  lost: LostRuns;
   /** The environment variables of a version's agent process. */
   agentVariables(version: VersionRow): Record<string, string>;
 };

@@ -11,8 +11,11 @@ export const MB = 1024 * 1024;
 export const LOAD_TIMEOUT_MS = 60_000;
 export const STOP_GRACE_MS = 2_000;
 export const CANCEL_GRACE_MS = 2_000;
-export const HUNG_AFTER_MS = 15_000;
-export const HUNG_CHECK_PARTS = 4;
+/** A process whose loop turns speaks every second. */
+export const SEAT_SILENCE_MS = 2_500;
+/** Short enough that a run seated in a process which will never speak again is executed elsewhere within seconds. */
+export const HUNG_AFTER_MS = 5_000;
+export const SILENCE_CHECK_PARTS = 4;
 /** After an exit: how long what it left in its pipes may take to read. A grandchild may hold them open. */
 export const DRAIN_MS = 500;
 /** After SIGKILL: how long until a process that the kernel does not end (a dead disk) counts as ended. */
@@ -23,7 +26,12 @@ export type ProcessLimits = {
   loadTimeoutMs: number;
   stopGraceMs: number;
   cancelGraceMs: number;
-  /** Silence after which the process is reported. It lives on: a node that computes blocks its loop rightly. */
+  /** Silence after which the process takes no new runs. */
+  seatSilenceMs: number;
+  /**
+   * Silence after which the process is killed if no run is under way in it. Otherwise it is reported and lives on: a
+   * node that computes blocks its loop rightly.
+   */
   hungAfterMs: number;
 };
 
@@ -31,6 +39,7 @@ export const PROCESS_LIMITS: ProcessLimits = {
   loadTimeoutMs: LOAD_TIMEOUT_MS,
   stopGraceMs: STOP_GRACE_MS,
   cancelGraceMs: CANCEL_GRACE_MS,
+  seatSilenceMs: SEAT_SILENCE_MS,
   hungAfterMs: HUNG_AFTER_MS,
 };
 

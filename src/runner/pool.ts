@@ -33,6 +33,8 @@ export type Hosted = {
   startedAt: string;
   /** Runs in it or about to be. */
   seats: number;
+  /** Its one run has lost a process before: nobody is seated beside it. */
+  alone: boolean;
   /** Takes no new runs and stops after its last. */
   draining: boolean;
   /** We stopped it while it loaded, which says nothing about the agent. */
@@ -72,9 +74,15 @@ export class Pool {
     this.#start = start;
   }
 
-  /** Resolves when a seat may have become free or a process has ended. */
+  /** Resolves when a seat may have become free or a process may be started. */
   get changed(): Promise<void> {
     return this.#changed.promise;
+  }
+
+  /** Whoever waits for a seat looks again. */
+  wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
   }
 
   /** True when nothing here is worth keeping: no process, and no back-off that another start could lengthen. */
@@ -85,18 +93,20 @@ export class Pool {
   }
 
   /**
-   * Takes a seat: in the process that holds the thread's state, else in the emptiest, else in a new one. Null when
-   * all are full. Throws the last LoadError while a broken agent is left alone and no process of it lives.
+   * Takes a seat: in the process that holds the thread's state, else in the emptiest, else in a new one. One taken
+   * alone has no other beside it. Null when there is none. Throws the last LoadError while a broken agent is left
+   * alone and no process of it lives.
    */
-  seat(logId: number): Hosted | null {
+  seat(logId: number, alone: boolean): Hosted | null {
     const { concurrency, isolation } = this.version.runner;
-    const seats = isolation === "run" ? 1 : concurrency;
+    const seats = alone || isolation === "run" ? 1 : concurrency;
     const open = this.#open();
-    const free = open.filter((hosted) => hosted.seats < seats);
+    const free = open.filter((hosted) => hosted.seats < seats && !hosted.alone && !hosted.process.silent);
     const home = this.#homes.get(logId);
     let chosen = free.find((hosted) => hosted.serial === home) ?? emptiest(free);
     if (!chosen) {
-      if (open.length >= (this.version.runner.processes ?? this.#cores)) return null;
+      // For a lone run one more, or a stream of others would keep it waiting for a process to be empty.
+      if (open.length >= this.#most + (alone ? 1 : 0)) return null;
       if (performance.now() < this.#retryAt) {
         if (open.length > 0) return null;
         throw this.#lastError!;
@@ -104,6 +114,7 @@ export class Pool {
       chosen = this.start();
     }
     chosen.seats++;
+    chosen.alone = alone;
     clearTimeout(chosen.idle);
     this.#remember(logId, chosen.serial);
     return chosen;
@@ -112,12 +123,14 @@ export class Pool {
   /** Gives a seat back. */
   leave(hosted: Hosted): void {
     hosted.seats--;
-    if (this.version.runner.isolation === "run") hosted.draining = true;
+    const isOneTooMany = hosted.alone && this.#open().length > this.#most;
+    if (!hosted.draining && (isOneTooMany || this.version.runner.isolation === "run")) this.#retire(hosted);
+    hosted.alone = false;
     if (hosted.seats === 0) {
       if (hosted.draining) void hosted.process.stop();
       else if (hosted.loaded) this.#idle(hosted);
     }
-    this.#wake();
+    this.wake();
   }
 
   /** A process that is loaded or loading and takes runs. */
@@ -135,6 +148,7 @@ export class Pool {
       loadedAt: 0,
       startedAt: new Date().toISOString(),
       seats: 0,
+      alone: false,
       draining: false,
       superseded: false,
       proven: false,
@@ -150,7 +164,7 @@ export class Pool {
       (error: LoadError | AgentLost) => {
         if (!hosted.superseded && error instanceof LoadError) this.#backOff(error);
         hosted.draining = true;
-        this.#wake();
+        this.wake();
       },
     );
     void process.ended.then((loss) => this.#remove(hosted, loss));
@@ -165,13 +179,13 @@ export class Pool {
       this.#retire(hosted);
       if (hosted.seats === 0 || hosted.superseded) void hosted.process.stop();
     }
-    this.#wake();
+    this.wake();
   }
 
   /** Stops all processes with whatever they run. Resolves when they are gone. */
   async stop(): Promise<void> {
     for (const hosted of this.hosted) this.#retire(hosted);
-    this.#wake();
+    this.wake();
     await Promise.all(this.hosted.map((hosted) => hosted.process.stop()));
   }
 
@@ -180,9 +194,8 @@ export class Pool {
     if (!hosted.loaded) hosted.superseded = true;
   }
 
-  #wake(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
+  get #most(): number {
+    return this.version.runner.processes ?? this.#cores;
   }
 
   #open(): Hosted[] {
@@ -209,15 +222,20 @@ export class Pool {
     if (hosted.loaded) {
       const early = performance.now() - hosted.loadedAt < EARLY_DEATH_MS && !hosted.proven;
       if (!early) this.#failures = 0;
-      else if (!hosted.process.wasEndedByUs && !loss.wasEndedFromOutside) this.#backOff(earlyDeath(loss));
+      // A lone run is known to end its process: that says nothing about the agent's loading, and others may go on.
+      else if (!hosted.alone && !hosted.process.wasEndedByUs && !loss.wasEndedFromOutside)
+        this.#backOff(earlyDeath(loss));
     }
-    this.#wake();
+    this.wake();
   }
 
   #backOff(error: LoadError): void {
+    const pauseMs = Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** this.#failures);
     this.#lastError = error;
-    this.#retryAt = performance.now() + Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** this.#failures);
+    this.#retryAt = performance.now() + pauseMs;
     this.#failures++;
+    // Who waits beside a busy process may start another then. A timer may be early by a fraction of a millisecond.
+    setTimeout(() => this.wake(), pauseMs + 1).unref();
   }
 }
 

@@ -9,7 +9,6 @@ import type { Json } from "../core/json.ts";
 import { AgentLost, LoadError } from "./errors.ts";
 import {
   DRAIN_MS,
-  HUNG_CHECK_PARTS,
   KILL_CONFIRM_MS,
   MAX_LINE_BYTES,
   MAX_UNACKNOWLEDGED_BYTES,
@@ -18,6 +17,7 @@ import {
   memoryCeilingMb,
   PROCESS_LIMITS,
   type ProcessLimits,
+  SILENCE_CHECK_PARTS,
   WARM_SHARE,
 } from "./limits.ts";
 import { LineCutter } from "./lines.ts";
@@ -35,8 +35,10 @@ export type AgentProcessOptions = {
   env: Record<string, string>;
   /** A line printed outside any run. */
   onOutput: OnOutput;
-  /** The process has been silent for so long. Called once per silence. */
+  /** The process has been silent for so long, with a run under way. Called once per silence. */
   onHung?: (silentMs: number) => void;
+  /** A process that was silent has spoken. */
+  onHeard?: () => void;
   nodePath?: string;
   runnerPath?: string;
   limits?: Partial<ProcessLimits>;
@@ -56,6 +58,8 @@ export class AgentProcess {
   readonly #options: AgentProcessOptions;
   readonly #limits: ProcessLimits;
   readonly #runs = new Map<string, AgentRun>();
+  /** Runs sent since it last spoke: nothing says that it has begun them. */
+  readonly #unheard = new Set<AgentRun>();
   readonly #full = new Set<AgentRun>();
   readonly #lines = new LineCutter(MAX_LINE_BYTES);
   readonly #loading = Promise.withResolvers<LoadedAgent>();
@@ -68,8 +72,7 @@ export class AgentProcess {
   #reason: string | undefined;
   #broken = false;
   #exit: { code: number | null; signal: string | null } | undefined;
-  #lastAlive = 0;
-  #silenceReported = false;
+  #silentMs = 0;
   #memoryMb = 0;
   readonly #timers = new Set<NodeJS.Timeout>();
 
@@ -86,8 +89,6 @@ export class AgentProcess {
       drained: (run) => {
         this.#full.delete(run);
         if (this.#full.size === 0) this.#pipe?.resume();
-        // It may have spoken all the while: its silence counts from now.
-        this.#lastAlive = performance.now();
       },
       kill: (reason) => this.kill(reason),
       cancelGraceMs: this.#limits.cancelGraceMs,
@@ -106,6 +107,11 @@ export class AgentProcess {
   /** True while a run is behind and nothing is read from the process. */
   get readingPaused(): boolean {
     return this.#pipe?.isPaused() ?? false;
+  }
+
+  /** True when it has said nothing for so long that its loop must be blocked: a run sent to it now would wait. */
+  get silent(): boolean {
+    return this.#silentMs >= this.#limits.seatSilenceMs;
   }
 
   /** True when we ended it on purpose or for breaking a rule; false when it went by itself. */
@@ -209,9 +215,11 @@ export class AgentProcess {
       return run;
     }
     this.#runs.set(id, run);
+    this.#unheard.add(run);
     const cancel = () => run.cancel();
     void run.ended.then(() => {
       this.#runs.delete(id);
+      this.#unheard.delete(run);
       signal?.removeEventListener("abort", cancel);
     });
     this.#send(message);
@@ -230,6 +238,9 @@ export class AgentProcess {
   }
 
   #read(chunk: Buffer): void {
+    const wasSilent = this.silent;
+    this.#silentMs = 0;
+    if (wasSilent) this.#options.onHeard?.();
     try {
       for (const line of this.#lines.cut(chunk)) {
         if (this.#broken) return;
@@ -243,7 +254,6 @@ export class AgentProcess {
   #receive(message: RunnerMessage, bytes: number): void {
     switch (message.type) {
       case "ready":
-        this.#lastAlive = performance.now();
         this.#send({
           type: "load",
           framework: this.#options.framework,
@@ -264,29 +274,41 @@ export class AgentProcess {
         void this.stop();
         return;
       case "alive":
+        this.#unheard.clear();
         this.#remember(message.memory_mb);
         return;
-      default:
+      default: {
         // A run that is over may have a straggler, such as a timer of the agent that logs: it belongs nowhere now.
-        this.#runs.get(message.run_id)?.deliver(message, bytes);
+        const run = this.#runs.get(message.run_id);
+        if (!run) return;
+        this.#unheard.delete(run);
+        run.deliver(message, bytes);
+      }
     }
   }
 
   #remember(memoryMb: number): void {
-    this.#lastAlive = performance.now();
-    this.#silenceReported = false;
     this.#memoryMb = memoryMb;
     const ceiling = memoryCeilingMb(this.#options.memoryMb);
     if (memoryMb > ceiling) this.kill(`was killed: it used more than ${ceiling} MB`);
   }
 
+  /**
+   * Silence is counted in checks, not read off a clock: while the server itself stands still, or reads nothing because
+   * a run is behind, it cannot know. A run that began before the silence may be what blocks the loop, rightly; with
+   * none open, what blocks it is code nobody waits for, such as that of a run which answered its cancel and went on.
+   */
   #watchSilence(): void {
-    const every = this.#limits.hungAfterMs / HUNG_CHECK_PARTS;
+    const { seatSilenceMs, hungAfterMs } = this.#limits;
+    const every = seatSilenceMs / SILENCE_CHECK_PARTS;
     const timer = setInterval(() => {
-      const silent = performance.now() - this.#lastAlive;
-      if (silent < this.#limits.hungAfterMs || this.#silenceReported || this.readingPaused) return;
-      this.#silenceReported = true;
-      this.#options.onHung?.(Math.round(silent));
+      if (this.readingPaused) return;
+      const before = this.#silentMs;
+      this.#silentMs += every;
+      if (this.#silentMs < hungAfterMs) return;
+      if (this.#unheard.size === this.#runs.size) {
+        this.kill(`was killed: it had been silent for ${hungAfterMs / 1000} s with no run under way`);
+      } else if (before < hungAfterMs) this.#options.onHung?.(Math.round(this.#silentMs));
     }, every).unref();
     this.#timers.add(timer);
   }

@@ -32,7 +32,11 @@ export type LoadRequest = {
   env: Record<string, string>;
   signal: AbortSignal;
 };
-export type AcquireRequest = LoadRequest & { log_id: number };
+export type AcquireRequest = LoadRequest & {
+  log_id: number;
+  /** The run's last attempt lost its process: nobody is seated beside it, so that it can take nobody down again. */
+  alone: boolean;
+};
 
 /** A line of `processes()`, for operations. */
 export type ProcessState = {
@@ -103,7 +107,7 @@ export class Supervisor {
    */
   acquire(request: AcquireRequest): Promise<Slot> {
     return this.#inPool(request, async (pool) => {
-      const hosted = pool.seat(request.log_id);
+      const hosted = pool.seat(request.log_id, request.alone);
       if (!hosted) {
         await unlessAborted(pool.changed, request.signal);
         return undefined;
@@ -196,7 +200,8 @@ export class Supervisor {
     return pool;
   }
 
-  #start({ version, environment, env }: Pool): AgentProcess {
+  #start(pool: Pool): AgentProcess {
+    const { version, environment, env } = pool;
     const { logger, nodePath, runnerPath, limits, onOutput } = this.#options;
     const about = { version_id: version.version_id, environment };
     const child = new AgentProcess({
@@ -214,6 +219,7 @@ export class Supervisor {
           { ...about, pid: child.pid, silent_ms: silentMs },
           "An agent process does not respond; its code blocks its loop",
         ),
+      onHeard: () => pool.wake(),
       ...(nodePath === undefined ? {} : { nodePath }),
       ...(runnerPath === undefined ? {} : { runnerPath }),
       ...(limits === undefined ? {} : { limits }),

@@ -27,9 +27,9 @@ export async function createRun(tx: Queryable, run: NewRun): Promise<void> {
   const { request } = run;
   await tx.query(sql`
     insert into runs (log_id, run_id, thread_id, deployment_id, version_id, environment, status, attempt,
-      fruitless_attempts, metadata, timeout_s, created_at)
+      lost_processes, lost_nodes, metadata, timeout_s, created_at)
     values (${run.log_id}, ${run.run_id}, ${run.thread_id}, ${run.deployment_id}, ${run.version_id},
-      ${run.environment}, 'pending', 0, 0, ${JSON.stringify(request.metadata ?? {})}, ${request.timeout_s ?? null},
+      ${run.environment}, 'pending', 0, 0, 0, ${JSON.stringify(request.metadata ?? {})}, ${request.timeout_s ?? null},
       ${tx.dialect.now})`);
   await tx.query(sql`
     insert into run_requests (log_id, run_id, input, command, config, checkpoint_id, interrupt_before, interrupt_after)
@@ -54,7 +54,8 @@ export type RunRow = {
   status: RunStatus;
   run_number: number | null;
   attempt: number;
-  fruitless_attempts: number;
+  lost_processes: number;
+  lost_nodes: number;
   metadata: string;
   timeout_s: number | null;
   output: string | null;
@@ -66,7 +67,7 @@ export type RunRow = {
 
 const columns = sql`runs.log_id, runs.run_id, runs.thread_id, runs.deployment_id, runs.version_id,
   versions.number as version_number, runs.environment, runs.status, runs.run_number, runs.attempt,
-  runs.fruitless_attempts, runs.metadata, runs.timeout_s, runs.output, runs.error, runs.created_at,
+  runs.lost_processes, runs.lost_nodes, runs.metadata, runs.timeout_s, runs.output, runs.error, runs.created_at,
   runs.started_at, runs.completed_at`;
 
 /** Runs of a deleted thread are not found: their log has lost its thread. */
@@ -227,7 +228,7 @@ export async function advance(
       update runs set status = ${move.to}
         ${
           name === "claim"
-            ? sql`, attempt = attempt + 1, fruitless_attempts = fruitless_attempts + 1,
+            ? sql`, attempt = attempt + 1,
             started_at = coalesce(started_at, ${tx.dialect.now})`
             : sql``
         }
@@ -297,7 +298,20 @@ export async function claimableRuns(
     order by runs.created_at limit ${limit}`);
 }
 
-/** An attempt that committed a checkpoint was not fruitless. */
+/** A checkpoint was committed: what was lost before it no longer counts. */
 export async function noteProgress(tx: Queryable, log_id: number, run_id: string): Promise<void> {
-  await tx.query(sql`update runs set fruitless_attempts = 0 where log_id = ${log_id} and run_id = ${run_id}`);
+  await tx.query(sql`
+    update runs set lost_processes = 0, lost_nodes = 0 where log_id = ${log_id} and run_id = ${run_id}`);
+}
+
+/** An attempt ended early, through no checkpoint of its own. */
+export async function noteLoss(
+  tx: Queryable,
+  log_id: number,
+  run_id: string,
+  lost: { processes: number; nodes: number },
+): Promise<void> {
+  await tx.query(sql`
+    update runs set lost_processes = lost_processes + ${lost.processes}, lost_nodes = lost_nodes + ${lost.nodes}
+    where log_id = ${log_id} and run_id = ${run_id}`);
 }

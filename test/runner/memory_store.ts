@@ -1,9 +1,10 @@
 /** The server's side of state as a list in memory: what an agent process stores, folded the way the database does. */
 import assert from "node:assert/strict";
 import type { CheckpointBody, Page, ReadRequest, WritesBody } from "../../runners/node/store.ts";
-import { expand, itemRanges, show } from "../../src/core/encoding.ts";
+import { itemRanges, show } from "../../src/core/encoding.ts";
 import type { Json } from "../../src/core/json.ts";
 import type { StoredCheckpoint } from "../../src/runner/protocol.ts";
+import { expand } from "../suites/encoded_values.ts";
 
 type Kept = CheckpointBody & { run_id: string; position: number };
 type KeptWrite = StoredCheckpoint["writes"][number];

@@ -13,6 +13,7 @@ import type { Thread } from "../../src/core/thread.ts";
 import { accept } from "../../src/engine/accept.ts";
 import { createThread, type ThreadOrder } from "../../src/engine/create_thread.ts";
 import { Hints } from "../../src/engine/hints.ts";
+import { LostRuns } from "../../src/engine/lost_runs.ts";
 import type { Node } from "../../src/engine/node.ts";
 import { tailRun, tailThread } from "../../src/engine/tail.ts";
 import { Worker } from "../../src/engine/worker.ts";
@@ -100,6 +101,7 @@ export class Engine {
       hints: new Hints(this.database),
       logger: quiet,
       watch: { began() {}, ended() {}, printed() {} },
+      lost: new LostRuns(),
       agentVariables: () => ({ PATH: process.env.PATH ?? "" }),
     };
     const worker = new Worker(node, concurrency);

@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { hash, randomBytes } from "node:crypto";
 import { escapeTags } from "../../src/core/encoding.ts";
 import { runId } from "../../src/core/ids.ts";
-import { ItemLedger, itemize } from "../../src/core/items.ts";
+import { ItemLedger } from "../../src/core/items.ts";
 import type { Json, JsonObject } from "../../src/core/json.ts";
 import type { Lease } from "../../src/core/lease.ts";
 import type { ThreadStatus } from "../../src/core/moves.ts";
 import type { RunRequest } from "../../src/core/run.ts";
 import { Hints } from "../../src/engine/hints.ts";
+import { LostRuns } from "../../src/engine/lost_runs.ts";
 import type { Node } from "../../src/engine/node.ts";
 import { newLog } from "../../src/engine/node.ts";
 import { runnerSettings } from "../../src/runner/settings.ts";
@@ -22,6 +23,7 @@ import { migrate } from "../../src/store/migrate.ts";
 import { claimRun, createRun, type MovedRun } from "../../src/store/runs.ts";
 import { raw, sql } from "../../src/store/sql.ts";
 import { createThread, findThread, occupyThread, type ThreadRow } from "../../src/store/threads.ts";
+import { itemize } from "./encoded_values.ts";
 
 /** How a suite gets a database: a fresh one each time, which can be closed and opened again on the same data. */
 export type Open = () => Promise<{
@@ -72,6 +74,7 @@ export class Store {
       hints: new Hints(database),
       logger: quiet,
       watch: { began() {}, ended() {}, printed() {} },
+      lost: new LostRuns(),
       agentVariables: () => ({}),
     };
   }

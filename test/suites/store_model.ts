@@ -5,7 +5,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { escapeTags, show } from "../../src/core/encoding.ts";
-import { itemize } from "../../src/core/items.ts";
 import { type Json, type JsonObject, setOwn } from "../../src/core/json.ts";
 import { copyThread } from "../../src/engine/copy_thread.ts";
 import { keepLatest } from "../../src/engine/prune.ts";
@@ -27,6 +26,7 @@ import { advance } from "../../src/store/runs.ts";
 import { showCheckpoints } from "../../src/store/states.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../../src/store/sweep.ts";
 import { deleteThreadRow, findThread, readHead, type ThreadRow } from "../../src/store/threads.ts";
+import { itemize } from "./encoded_values.ts";
 import { anyJson, longJson, text } from "./json_values.ts";
 import { coldLedger, type HeldRun, type Store } from "./store_fixture.ts";
 

@@ -164,8 +164,9 @@ create table runs (
   -- The order in which the thread's runs began; null until then.
   run_number bigint,
   attempt bigint not null,
-  -- Attempts in a row that committed no checkpoint.
-  fruitless_attempts bigint not null,
+  -- Agent processes, and nodes, lost in a row without a checkpoint committed in between.
+  lost_processes bigint not null,
+  lost_nodes bigint not null,
   metadata text not null,
   timeout_s double precision,
   output text,
