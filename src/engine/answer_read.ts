@@ -7,11 +7,11 @@ import {
   channelValues,
   findCheckpoint,
   listCheckpointsById,
-  pendingWrites,
 } from "../store/checkpoints.ts";
 import type { Queryable } from "../store/database.ts";
 import { readItems } from "../store/items.ts";
 import type { View } from "../store/logs.ts";
+import { pendingWrites } from "../store/writes.ts";
 
 /** Answers a `read`: the named checkpoints with their values, and every item they refer to. */
 export async function answerRead(

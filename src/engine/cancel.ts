@@ -1,9 +1,9 @@
 /** Cancels runs: the move first, so the thread is free at once; then the agent process is told. */
 import { isOver, type RunStatus } from "../core/moves.ts";
 import { Problem } from "../core/problem.ts";
-import { positionsOfRun } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { clearHiddenLog, dropPositions } from "../store/logs.ts";
+import { positionsOfRun } from "../store/ranges.ts";
 import { advance, findRun, type RunRow } from "../store/runs.ts";
 import { openQuestions } from "../store/states.ts";
 import { touchThread } from "../store/threads.ts";

@@ -3,13 +3,14 @@ import type { Event } from "../core/event.ts";
 import type { Json } from "../core/json.ts";
 import type { RunError } from "../core/run.ts";
 import type { RunnerMessageOf } from "../runner/protocol.ts";
-import { putCheckpoint, putWrites } from "../store/checkpoints.ts";
+import { putCheckpoint } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { appendEvents, LeaseLost } from "../store/events.ts";
 import { appendItems } from "../store/items.ts";
 import { clearHiddenLog, type View } from "../store/logs.ts";
 import { advance, type Ending, type MovedRun, noteProgress } from "../store/runs.ts";
 import { openQuestions } from "../store/states.ts";
+import { putWrites } from "../store/writes.ts";
 import type { Execution } from "./begin.ts";
 import { logTopic } from "./node.ts";
 

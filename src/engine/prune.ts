@@ -1,6 +1,7 @@
 /** Prunes threads: deletes them, or keeps only their newest checkpoint. Copies keep what they need either way. */
-import { pruneRanges } from "../store/checkpoints.ts";
+
 import { dropPositions, openView } from "../store/logs.ts";
+import { pruneRanges } from "../store/ranges.ts";
 import { findThread, touchThread } from "../store/threads.ts";
 import { deleteThread } from "./delete_thread.ts";
 import { logTopic, type Node } from "./node.ts";

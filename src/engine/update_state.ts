@@ -8,13 +8,7 @@ import type { Checkpoint } from "../core/checkpoint.ts";
 import { escapedFields, escapeTags } from "../core/encoding.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
-import {
-  type CheckpointRow,
-  channelValues,
-  checkpointAt,
-  putCheckpoint,
-  putWrites,
-} from "../store/checkpoints.ts";
+import { type CheckpointRow, channelValues, checkpointAt, putCheckpoint } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { activeVersion } from "../store/deployments.ts";
 import { type Attempt, earlierAnswer } from "../store/idempotency.ts";
@@ -23,6 +17,7 @@ import { openView, readLog, type View } from "../store/logs.ts";
 import { liveRun } from "../store/runs.ts";
 import { showCheckpoints } from "../store/states.ts";
 import { findThread, readHead, type ThreadRow, touchThread } from "../store/threads.ts";
+import { putWrites } from "../store/writes.ts";
 import { computeUpdate, type Said, type StateOrder } from "./compute_update.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
 import { logTopic, type Node } from "./node.ts";

@@ -38,24 +38,6 @@ export type CheckpointRow = {
   created_at: string;
 };
 
-export type NewWrites = {
-  namespace: string;
-  checkpoint_id: string;
-  task_id: string;
-  task_path: string;
-  run_id: string | null;
-  writes: [number, string, Json][];
-};
-
-export type PendingWrite = {
-  task_id: string;
-  task_path: string;
-  idx: number;
-  channel: string;
-  value: Json;
-  run_id: string | null;
-};
-
 const columns = sql`position, namespace, checkpoint_id, parent_checkpoint_id, run_id, step, source, channels, state,
   metadata, shown, created_at`;
 
@@ -108,14 +90,6 @@ async function parentChannels(
   if (!parent)
     throw new Error(`checkpoint ${checkpoint_id} names a parent that log ${view.log_id} does not show`);
   return parent.channels;
-}
-
-export async function putWrites(tx: Queryable, log_id: number, writes: NewWrites): Promise<void> {
-  const position = await takePositions(tx, log_id, 1);
-  await tx.query(sql`
-    insert into pending_writes (log_id, position, namespace, checkpoint_id, task_id, task_path, run_id, writes)
-    values (${log_id}, ${position}, ${writes.namespace}, ${writes.checkpoint_id}, ${writes.task_id},
-      ${writes.task_path}, ${writes.run_id}, ${JSON.stringify(writes.writes)})`);
 }
 
 /** The checkpoint at a position, whether or not the view still shows it. */
@@ -249,55 +223,6 @@ export async function lastPositionsByRun(
   return found.slice(0, options.limit);
 }
 
-type WritesRow = {
-  position: number;
-  namespace: string;
-  checkpoint_id: string;
-  task_id: string;
-  task_path: string;
-  run_id: string | null;
-  writes: string;
-};
-
-/**
- * The pending writes of a checkpoint in (task_path, task_id, idx) order. For the framework's special channels
- * (negative idx) the newest write counts, for the others the first.
- */
-export async function pendingWrites(
-  q: Queryable,
-  view: View,
-  namespace: string,
-  checkpoint_id: string,
-): Promise<PendingWrite[]> {
-  const rows = await q.query<WritesRow>(sql`
-    select position, namespace, checkpoint_id, task_id, task_path, run_id, writes from pending_writes
-    where ${view.within} and checkpoint_id = ${checkpoint_id} and namespace = ${namespace} order by position`);
-  const kept = new Map<string, PendingWrite>();
-  for (const row of rows) {
-    if (!view.shows(row.position)) continue;
-    for (const [idx, channel, value] of JSON.parse(row.writes) as [number, string, Json][]) {
-      const key = `${row.task_id}\n${idx}`;
-      if (idx >= 0 && kept.has(key)) continue;
-      kept.set(key, {
-        task_id: row.task_id,
-        task_path: row.task_path,
-        idx,
-        channel,
-        value,
-        run_id: row.run_id,
-      });
-    }
-  }
-  return [...kept.values()].sort(
-    (a, b) => compare(a.task_path, b.task_path) || compare(a.task_id, b.task_id) || a.idx - b.idx,
-  );
-}
-
-/** By code point, as Python's strings compare: a replay must apply the writes as the live run did. */
-function compare(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
 /** The encoded values of several checkpoints' channels: position and channel → value. */
 export async function channelValues(
   q: Queryable,
@@ -330,33 +255,6 @@ export async function channelValues(
   };
 }
 
-/** The positions a run has written to in its log. Only one run writes at a time, so they are one range. */
-export async function positionsOfRun(
-  q: Queryable,
-  log_id: number,
-  run_id: string,
-): Promise<{ from: number; to: number } | undefined> {
-  const row = first(
-    await q.query<{ from_position: number | null; to_position: number | null }>(sql`
-      select min(position) as from_position, max(position) as to_position from (
-        select position from checkpoints where log_id = ${log_id} and run_id = ${run_id}
-        union all
-        select position from pending_writes where log_id = ${log_id} and run_id = ${run_id}
-      ) as written`),
-  );
-  if (!row || row.from_position === null || row.to_position === null) return undefined;
-  return { from: row.from_position, to: row.to_position };
-}
-
-/** The position of the last write that a checkpoint's own run left on it; 0 when there is none. */
-export async function lastWriteOf(q: Queryable, view: View, checkpoint: CheckpointRow): Promise<number> {
-  const rows = await q.query<{ position: number; run_id: string | null }>(sql`
-    select position, run_id from pending_writes
-    where ${view.within} and checkpoint_id = ${checkpoint.checkpoint_id} and namespace = ${checkpoint.namespace}`);
-  const own = rows.filter((row) => row.run_id === checkpoint.run_id && view.shows(row.position));
-  return Math.max(0, ...own.map((row) => row.position));
-}
-
 /** Positions of the root checkpoints committed after `from`, up to and including `to`. */
 export async function rootCheckpointsBetween(
   q: Queryable,
@@ -368,46 +266,4 @@ export async function rootCheckpointsBetween(
     select position from checkpoints
     where ${view.within} and namespace = '' and position > ${from} and position <= ${to}`);
   return rows.map((row) => row.position);
-}
-
-/**
- * What keep_latest hides: the positions of all checkpoints and writes but the newest checkpoint of each namespace
- * and its writes. A checkpoint whose channels need an ancestor's writes (a channel only a reducer can fold) keeps
- * its whole line of ancestors: nothing of it can be hidden.
- */
-export async function pruneRanges(q: Queryable, view: View): Promise<{ from: number; to: number }[]> {
-  const rows = await q.query<{
-    position: number;
-    namespace: string;
-    checkpoint_id: string;
-    shown: string | null;
-  }>(sql`
-    select position, namespace, checkpoint_id, shown from checkpoints where ${view.within} order by position desc`);
-  const kept = new Map<string, string>();
-  const dropped: number[] = [];
-  for (const row of rows.filter(({ position }) => view.shows(position))) {
-    const newest = kept.get(row.namespace);
-    if (newest !== undefined) dropped.push(row.position);
-    else {
-      kept.set(row.namespace, row.checkpoint_id);
-      const { values } = JSON.parse(row.shown ?? "{}") as { values?: JsonObject };
-      if (Object.keys(values ?? {}).length > 0) return [];
-    }
-  }
-  const writes = await q.query<{ position: number; namespace: string; checkpoint_id: string }>(sql`
-    select position, namespace, checkpoint_id from pending_writes where ${view.within} order by position desc`);
-  for (const row of writes) {
-    if (view.shows(row.position) && kept.get(row.namespace) !== row.checkpoint_id) dropped.push(row.position);
-  }
-  return toRanges(dropped);
-}
-
-function toRanges(positions: number[]): { from: number; to: number }[] {
-  const ranges: { from: number; to: number }[] = [];
-  for (const position of positions.sort((a, b) => a - b)) {
-    const last = ranges.at(-1);
-    if (last && last.to + 1 === position) last.to = position;
-    else ranges.push({ from: position, to: position });
-  }
-  return ranges;
 }

@@ -3,16 +3,11 @@ import type { Checkpoint, ThreadState } from "../core/checkpoint.ts";
 import { type ItemLookup, show } from "../core/encoding.ts";
 import { isObject, type Json, type JsonObject, setOwn } from "../core/json.ts";
 import type { Interrupt } from "../core/thread.ts";
-import {
-  type CheckpointRow,
-  channelValues,
-  checkpointAt,
-  type PendingWrite,
-  pendingWrites,
-} from "./checkpoints.ts";
+import { type CheckpointRow, channelValues, checkpointAt } from "./checkpoints.ts";
 import type { Queryable } from "./database.ts";
 import { itemLookup } from "./items.ts";
 import { openView, readLog, type View } from "./logs.ts";
+import { type PendingWrite, pendingWrites } from "./writes.ts";
 
 const INTERRUPT_CHANNEL = "__interrupt__";
 const ERROR_CHANNEL = "__error__";

@@ -7,13 +7,12 @@ import {
   findCheckpoint,
   lastPositionsByRun,
   listCheckpointsById,
-  pendingWrites,
-  putWrites,
   selectCheckpoints,
 } from "../../src/store/checkpoints.ts";
 import { dropPositions, openView } from "../../src/store/logs.ts";
 import { openQuestions, showCheckpoints, showState } from "../../src/store/states.ts";
 import { readHead } from "../../src/store/threads.ts";
+import { pendingWrites, putWrites } from "../../src/store/writes.ts";
 import { anyObject } from "./json_values.ts";
 import { type Open, type Store, withStore } from "./store_fixture.ts";
 

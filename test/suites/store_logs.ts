@@ -6,9 +6,10 @@ import { deleteThread } from "../../src/engine/delete_thread.ts";
 import { keepLatest } from "../../src/engine/prune.ts";
 import { keepHouse } from "../../src/engine/sweep.ts";
 import { Worker } from "../../src/engine/worker.ts";
-import { pendingWrites, positionsOfRun, putWrites, selectCheckpoints } from "../../src/store/checkpoints.ts";
+import { selectCheckpoints } from "../../src/store/checkpoints.ts";
 import { appendItems, mergeItems } from "../../src/store/items.ts";
 import { abandonLog, dropPositions, openView, readLog } from "../../src/store/logs.ts";
+import { positionsOfRun } from "../../src/store/ranges.ts";
 import { advance } from "../../src/store/runs.ts";
 import { sql } from "../../src/store/sql.ts";
 import { showCheckpoints } from "../../src/store/states.ts";
@@ -20,6 +21,7 @@ import {
   showThread,
   type ThreadRow,
 } from "../../src/store/threads.ts";
+import { pendingWrites, putWrites } from "../../src/store/writes.ts";
 import { countedDatabase, type Open, type Store, withStore } from "./store_fixture.ts";
 
 async function copy(store: Store, thread: ThreadRow, checkpoint_id?: string): Promise<ThreadRow> {

@@ -12,20 +12,19 @@ import {
   channelValues,
   findCheckpoint,
   listCheckpointsById,
-  pendingWrites,
-  positionsOfRun,
   putCheckpoint,
-  putWrites,
   selectCheckpoints,
 } from "../../src/store/checkpoints.ts";
 import type { Transaction } from "../../src/store/database.ts";
 import { appendEvents } from "../../src/store/events.ts";
 import { appendItems, itemLookup, mergeItems } from "../../src/store/items.ts";
 import { abandonLog, dropPositions, openView } from "../../src/store/logs.ts";
+import { positionsOfRun } from "../../src/store/ranges.ts";
 import { advance } from "../../src/store/runs.ts";
 import { showCheckpoints } from "../../src/store/states.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../../src/store/sweep.ts";
 import { deleteThreadRow, findThread, readHead, type ThreadRow } from "../../src/store/threads.ts";
+import { pendingWrites, putWrites } from "../../src/store/writes.ts";
 import { itemize } from "./encoded_values.ts";
 import { anyJson, longJson, text } from "./json_values.ts";
 import { coldLedger, type HeldRun, type Store } from "./store_fixture.ts";
