@@ -45,9 +45,12 @@ function receive(message: ServerMessage): void {
       void load(message);
       break;
     case "run":
+      // Said before the user's code may block the loop: the run has arrived, its silence is its own.
+      alive();
       void execute(message, (agent, pipe, signal) => agent.run(message, pipe, signal));
       break;
     case "update":
+      alive();
       void execute(message, (agent, pipe) => agent.update(message, pipe));
       break;
     case "cancel":

@@ -108,7 +108,10 @@ export const RunnerMessage = Type.Union([
     error: Type.Optional(AgentError),
     interrupts: Type.Optional(Type.Array(Question)),
   }),
-  /** Sent every second while the runner's own loop turns; its memory lets the supervisor keep the ceiling. */
+  /**
+   * Sent every second while the runner's own loop turns, and when a run or update arrives. Its memory lets the
+   * supervisor keep the ceiling, its absence tells a blocked process.
+   */
   Type.Object({ type: Type.Literal("alive"), memory_mb: Type.Number() }),
 ]);
 export type RunnerMessage = Static<typeof RunnerMessage>;
