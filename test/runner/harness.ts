@@ -32,12 +32,17 @@ const DEADLINE_MS = 20_000;
 export const VERSIONS = ["1.7", "0.2"] as const;
 export type Version = (typeof VERSIONS)[number];
 
+const made: string[] = [];
+process.on("exit", () => {
+  for (const directory of made) rmSync(directory, { recursive: true, force: true });
+});
+
 /** A fresh copy of test/projects/NAME with the chosen LangGraph installed. */
 export function project(name: string, version: Version = "1.7"): string {
   const directory = mkdtempSync(join(tmpdir(), `crewship-${name}-`));
   cpSync(join(ROOT, "test/projects", name), directory, { recursive: true });
   symlinkSync(nodeModules(version), join(directory, "node_modules"));
-  process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+  made.push(directory);
   return directory;
 }
 
