@@ -4,7 +4,6 @@
  */
 import type { Json } from "../../src/core/json.ts";
 import type { StoredCheckpoint } from "../../src/runner/protocol.ts";
-import { Decoder } from "./decode.ts";
 import { encode } from "./encode.ts";
 import type {
   Checkpoint,
@@ -16,8 +15,9 @@ import type {
 } from "./framework.ts";
 import { type Describe, Journal } from "./journal.ts";
 import type { ThreadMemory } from "./memory.ts";
+import { Reviver } from "./revive.ts";
 import { isInternal } from "./shown.ts";
-import type { CheckpointStore, Page, ReadRequest, Shown } from "./store.ts";
+import type { CheckpointStore, ReadRequest, Shown } from "./store.ts";
 import { addWrites, copyCheckpoint, type LiveTuple, type LiveWrite, toTuple, tupleConfig } from "./tuple.ts";
 
 /** LangGraph's own table: these channels of a task are overwritten, not added. */
@@ -27,7 +27,6 @@ const SPECIAL_WRITES: Record<string, number> = {
   __interrupt__: -3,
   __resume__: -4,
 };
-const TASKS = "__pregel_tasks";
 /** Latest tuples of namespaces kept with live values; every subgraph call has its own namespace. */
 const MAX_LIVE_NAMESPACES = 64;
 /** Stored checkpoints read at once by a listing without a limit. */
@@ -51,6 +50,7 @@ export type SaverOptions = {
 export class SaverState {
   readonly journal: Journal;
   readonly #options: SaverOptions;
+  readonly #reviver: Reviver;
   readonly #live = new Map<string, LiveTuple>();
   readonly #own = new Set<string>();
   /** Writes that came before the checkpoint they belong to. */
@@ -58,6 +58,7 @@ export class SaverState {
 
   constructor(options: SaverOptions) {
     this.#options = options;
+    this.#reviver = new Reviver(options);
     this.journal = new Journal(options.store, options.memory, options.describe);
     if (options.memory.root) this.#live.set("", options.memory.root);
   }
@@ -97,7 +98,7 @@ export class SaverState {
     const page = await this.#options.store.read(request);
     const stored = page.checkpoints[0];
     if (!stored) return undefined;
-    const tuple = await this.#revive(stored, this.#decoder(page));
+    const tuple = await this.#reviver.revive(stored, this.#reviver.decoder(page));
     if (!checkpointId) this.#keep(tuple);
     return tuple;
   }
@@ -130,12 +131,12 @@ export class SaverState {
         // A filter and an id are matched here, so how many of a page will match is not known.
         limit: filter || checkpoint_id ? LIST_PAGE : Math.min(left, LIST_PAGE),
       });
-      const decoder = this.#decoder(page);
+      const decoder = this.#reviver.decoder(page);
       for (const stored of page.checkpoints) {
         if (left <= 0) return;
         last = stored.checkpoint_id;
         if (checkpoint_id && stored.checkpoint_id !== checkpoint_id) continue;
-        const tuple = await this.#revive(stored, decoder);
+        const tuple = await this.#reviver.revive(stored, decoder);
         if (filter && !Object.entries(filter).every(([key, value]) => tuple.metadata[key] === value))
           continue;
         left--;
@@ -242,7 +243,7 @@ export class SaverState {
     const page = await this.#options.store.read(request);
     const stored = page.checkpoints[0];
     if (!stored) return undefined;
-    const tuple = await this.#revive(stored, this.#decoder(page));
+    const tuple = await this.#reviver.revive(stored, this.#reviver.decoder(page));
     if (request.kind === "tuple" && request.namespace === "" && !request.checkpoint_id) this.#keep(tuple);
     return { stored, tuple };
   }
@@ -269,10 +270,6 @@ export class SaverState {
     }
   }
 
-  #decoder(page: Page): Decoder {
-    return new Decoder(this.#options.framework.classes, this.#options.memory, page.items);
-  }
-
   #keep(tuple: LiveTuple): void {
     this.#live.delete(tuple.namespace);
     this.#live.set(tuple.namespace, tuple);
@@ -283,59 +280,6 @@ export class SaverState {
       return;
     }
   }
-
-  async #revive(stored: StoredCheckpoint, decoder: Decoder): Promise<LiveTuple> {
-    const values: Record<string, unknown> = {};
-    for (const [name, value] of Object.entries(stored.channels)) values[name] = await decoder.decode(value);
-    const writes: LiveWrite[] = [];
-    for (const { task_id, task_path, idx, channel, value } of stored.writes) {
-      writes.push({ task_id, task_path, idx, channel, value: await decoder.decode(value) });
-    }
-    const state = (await decoder.decode(stored.state)) as Omit<Checkpoint, "id" | "channel_values">;
-    const checkpoint: Checkpoint = { ...state, id: stored.checkpoint_id, channel_values: values };
-    const parentId = stored.parent_checkpoint_id;
-    if (checkpoint.v < 4) await this.#placePushedTasks(checkpoint, stored.namespace, parentId);
-    return {
-      namespace: stored.namespace,
-      checkpoint,
-      metadata: (await decoder.decode(stored.metadata)) as Record<string, unknown>,
-      parentId,
-      writes,
-    };
-  }
-
-  /**
-   * Before version 4, pushed tasks stood in `pending_sends`; since then they are a channel. Both are brought to what
-   * the project's LangGraph expects, as its MemorySaver does.
-   */
-  async #placePushedTasks(checkpoint: Checkpoint, namespace: string, parentId: string | null): Promise<void> {
-    let sends = checkpoint.pending_sends;
-    if (!sends && parentId !== null) {
-      const page = await this.#options.store.read({ kind: "tuple", namespace, checkpoint_id: parentId });
-      const decoder = this.#decoder(page);
-      sends = [];
-      for (const { channel, value } of page.checkpoints[0]?.writes ?? []) {
-        if (channel === TASKS) sends.push(await decoder.decode(value));
-      }
-    }
-    if (this.#options.framework.checkpointVersion < 4) {
-      checkpoint.pending_sends = sends ?? [];
-      return;
-    }
-    delete checkpoint.pending_sends;
-    if (parentId === null) return;
-    checkpoint.channel_values[TASKS] = sends;
-    const versions = Object.values(checkpoint.channel_versions ?? {});
-    checkpoint.channel_versions = {
-      ...checkpoint.channel_versions,
-      [TASKS]: versions.reduce(laterVersion, 1),
-    };
-  }
-}
-
-function laterVersion(a: number | string, b: number | string): number | string {
-  if (typeof a === "number" && typeof b === "number") return Math.max(a, b);
-  return String(a).localeCompare(String(b)) >= 0 ? a : b;
 }
 
 function ownKey(namespace: string, checkpointId: string): string {
