@@ -93,14 +93,6 @@ export function readManifest(directory: string, name?: string): Manifest {
   return parseManifest(readText(join(root, MANIFEST_NAME)), root, name);
 }
 
-/** The names of the deployments in `directory`/crewship.toml, in their order. Throws a ManifestError. */
-export function deploymentNames(directory: string): string[] {
-  const root = resolve(directory);
-  const text = readText(join(root, MANIFEST_NAME));
-  const table = parseToml(text);
-  return isObject(table.deployments) ? Object.keys(table.deployments) : [parseManifest(text, root).name];
-}
-
 /** Like readManifest, of a text that is at hand. The entrypoint's file is looked up in `root`, an absolute path. */
 export function parseManifest(text: string, root: string, name?: string): Manifest {
   const table = parseToml(text);
