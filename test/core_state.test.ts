@@ -92,6 +92,8 @@ test("a value that carries every tag keeps it through items and back", () => {
       tagged("message", "AIMessage", { id: "2", content: long, tool_calls: [] }),
     ],
     set: tagged("set", [long, long, { a: long }]),
+    tuple: tagged("tuple", [long, { a: long }, tagged("tuple", [tagged("float", 1)])]),
+    model: tagged("model", "Point", { x: [long] }, "project.shapes:Point", { private: { seen: [long] } }),
     map: tagged("map", [
       ["key", { long }],
       [{ long }, 1],
@@ -118,6 +120,8 @@ test("a message is shown with its type, its role and its fields", () => {
   assert.deepEqual(show(tagged("map", [[1, 2]]), noItems), [[1, 2]]);
   assert.deepEqual(show(tagged("undefined"), noItems), null);
   assert.deepEqual(show(tagged("enum", "Colour", tagged("set", ["red"])), noItems), ["red"]);
+  assert.deepEqual(show(tagged("tuple", [tagged("float", 1), tagged("tuple", [])]), noItems), [1, []]);
+  assert.deepEqual(show(tagged("constructor", ["python", "decimal", "Decimal"], "1.50"), noItems), "1.50");
 });
 
 type Commit = { log: number; stored: string; expected: string };

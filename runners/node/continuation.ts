@@ -9,6 +9,8 @@ import type { SaverState } from "./saver.ts";
 import type { LiveTuple } from "./tuple.ts";
 
 const INTERRUPT = "__interrupt__";
+/** What a command writes belongs to no task. */
+const NULL_TASK_ID = "00000000-0000-0000-0000-000000000000";
 
 export type Continuation = {
   /** input: as if nothing had happened; resume: invoke with null; else the run is over already. */
@@ -31,13 +33,17 @@ export async function decideContinuation(
   // Before its first checkpoint, a run's writes stand on the checkpoint it started from.
   const at = ownHead ? head : (chosen ?? head);
   if (!at) return { way: "input", base: null };
-  if (!ownHead && !at.stored.writes.some(isOwn)) return { way: "input", base: at.tuple };
+  const ownWrites = at.stored.writes.filter(isOwn);
+  if (!ownHead) {
+    if (ownWrites.length === 0) return { way: "input", base: at.tuple };
+    // The whole command is committed, and nothing it leads to: also where nothing was to follow.
+    if (ownWrites.every((write) => write.task_id === NULL_TASK_ID)) return { way: "resume", base: at.tuple };
+  }
   const base = ownHead ? await findBase(at, state, start.run_id) : at.tuple;
   // Only the initial values were applied; the input was not.
   if (ownHead && at.stored.metadata !== null && sourceOf(at.stored) === "update")
     return { way: "input", base: at.tuple };
-  if (at.stored.writes.some((write) => isOwn(write) && write.channel === INTERRUPT))
-    return { way: "interrupted", base };
+  if (ownWrites.some((write) => write.channel === INTERRUPT)) return { way: "interrupted", base };
   const next = at.stored.next ?? (await nextOf(graph, at.stored));
   if (next.length === 0) return { way: "succeeded", base };
   // A breakpoint this run stands at is one that its own checkpoint reached: what it found it had leave to pass.

@@ -81,14 +81,18 @@ export class Decoder {
           this.#classes.messages,
         );
       case "date":
-        return new Date(String(first));
+        // A Python time of day is no moment.
+        return second === "time" ? first : new Date(String(first));
       case "bytes":
         return reviveBytes(String(first), second === null ? "Uint8Array" : String(second));
       case "set":
         return new Set(this.#list(first as Json[]));
+      case "tuple":
+        return this.#list(first as Json[]);
       case "map":
         return new Map(this.#list(first as Json[]) as [unknown, unknown][]);
       case "number":
+      case "float":
         return Number(first);
       case "bigint":
         return BigInt(String(first));
@@ -134,6 +138,8 @@ export class Decoder {
       case "langgraph_checkpoint.DeltaSnapshot":
         return DeltaSnapshot ? new DeltaSnapshot(fields.value) : fields.value;
       default:
+        // Of Python's own kinds there is nothing to rebuild here.
+        if ((path as string[])[0] === "python") return fields;
         if (this.#loaded.has(json)) return this.#loaded.get(json);
         if (load)
           this.#unloaded.set(json, JSON.stringify({ lc: 1, type: "constructor", id: path, kwargs: fields }));

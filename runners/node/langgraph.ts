@@ -1,18 +1,17 @@
 /** Executes runs of a LangGraph graph, and updates of its state, with our checkpointer attached. */
-import { hash } from "node:crypto";
 import { isObject, type Json } from "../../src/core/json.ts";
-import type { Question, RunStart } from "../../src/runner/protocol.ts";
+import type { RunStart } from "../../src/runner/protocol.ts";
 import { decideContinuation } from "./continuation.ts";
 import { unescapeTags } from "./decode.ts";
 import { EncodingError, encode } from "./encode.ts";
 import { describeError } from "./errors.ts";
-import type { CompiledGraph, Framework, RunnableConfig, StateSnapshot, TaskState } from "./framework.ts";
+import type { CompiledGraph, Framework, RunnableConfig, StateSnapshot } from "./framework.ts";
 import type { Host, Update } from "./host.ts";
 import { ThreadMemory } from "./memory.ts";
 import { changes } from "./output.ts";
 import type { Done, RunPipe } from "./pipe.ts";
 import { SaverState, saverClass } from "./saver.ts";
-import { type CheckpointReport, interruptsOf, toShown, visibleValues } from "./shown.ts";
+import { type CheckpointReport, toShown, visibleValues } from "./shown.ts";
 import {
   type Chunk,
   callbacksWith,
@@ -231,12 +230,7 @@ export class LangGraphHost implements Host {
       return { outcome: "failed", error: { code: "output_not_json", message: error.message } };
     }
     const items = memory.ledger.takeNew();
-    return {
-      outcome,
-      output,
-      ...(items && { items }),
-      ...(outcome === "interrupted" && { interrupts: snapshot.tasks.flatMap(questions) }),
-    };
+    return { outcome, output, ...(items && { items }) };
   }
 
   #giveBack(start: RunStart, { memory, state }: Attached): void {
@@ -327,15 +321,6 @@ function encodeKeys(
     if (values[key] !== undefined) encoded[key] = encode(values[key], `the output "${key}"`, memory, "store");
   }
   return encoded;
-}
-
-/** The questions a task stopped at. Older versions give them no id, but the namespace names the task for good. */
-function questions(task: TaskState): Question[] {
-  return interruptsOf(task).map(({ id, interrupt_id, ns, value }, i) => ({
-    id: id ?? interrupt_id ?? hash("sha256", `${(ns ?? [task.id]).join("|")} ${i}`, "hex").slice(0, 32),
-    value: encode(value ?? null, "the interrupt"),
-    task: String(task.name),
-  }));
 }
 
 function without(object: Record<string, unknown>, names: RegExp): Record<string, unknown> {

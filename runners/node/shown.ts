@@ -54,7 +54,7 @@ export function isInternal(channel: string): boolean {
   return channel.startsWith("__") || channel.startsWith("branch:");
 }
 
-export function interruptsOf(task: TaskState): Interrupt[] {
+function interruptsOf(task: TaskState): Interrupt[] {
   return (task.interrupts ?? []).flat().filter((entry) => typeof entry === "object" && entry !== null);
 }
 

@@ -3,10 +3,17 @@
  * an array: a tag's name, then its payload. Pure; the runners write and revive tags, the server only shows them.
  *
  * Tags: items(log, first, count) in lists only · object(fields) an object that has the reserved key itself ·
- * message(class, fields) · date(iso) · bytes(base64) · set([…]) · map([[key, value], …]) ·
- * number("NaN" | "Infinity" | "-Infinity" | "-0") · bigint(digits) · undefined() · uuid(text) ·
- * enum(name, value) · model(name, fields) · error(name, message) · send(node, args) · command(fields) ·
- * constructor(path, kwargs) what LangChain's own serializer can rebuild · opaque(name, format, base64).
+ * message(class, fields, path?, kept?) · date(iso, kind?, fold?, zone?) · bytes(base64, kind?) · set([…], kind?) ·
+ * map([[key, value], …]) · number("NaN" | "Infinity" | "-Infinity" | "-0") · bigint(digits) · undefined() · uuid(text) ·
+ * enum(name, value, path?, member?) · model(name, fields, path?, kept?) · error(name, message, path?, kept?) ·
+ * send(node, args, timeout?) · command(fields) · constructor(path, kwargs) what LangChain's own serializer can rebuild ·
+ * opaque(name, format, base64).
+ *
+ * Written by Python only: tuple([…]) · float(number) one without a fraction, which JSON would make an integer of ·
+ * constructor(["python", module, name], shown) such as a Decimal. There `path` is the class as "module:Name" when a later
+ * process can find it, and `kept` what its revival needs besides: {private?, set?, attributes?, init?, args?}. The kind
+ * of a date is "date", "time" or the key of its time zone, of a set "frozenset", of bytes "bytearray"; without one it is
+ * a datetime, a set, bytes. Node's kinds of bytes are the classes of its buffers.
  */
 import { isObject, type Json, type JsonObject, setOwn } from "./json.ts";
 
@@ -114,6 +121,7 @@ function showTag([name, ...payload]: [string, ...Json[]], lookup: ItemLookup): J
       return { type, role, ...(mapFields(fields, (child) => show(child, lookup)) as JsonObject) };
     }
     case "set":
+    case "tuple":
       return show(first, lookup);
     case "map":
       return Array.isArray(first) ? showMap(first, lookup) : {};
@@ -132,6 +140,7 @@ function showTag([name, ...payload]: [string, ...Json[]], lookup: ItemLookup): J
     case "bytes":
     case "uuid":
     case "number":
+    case "float":
     case "bigint":
       return first;
     case "undefined":

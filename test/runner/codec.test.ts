@@ -141,6 +141,22 @@ describe("values", () => {
     assert.deepEqual(memory.ledger.takeNew()!.bodies, [{ text: "before" }, { text: "after" }]);
   });
 
+  test("what a Python agent stored is read as plain data, and nobody is asked to rebuild it", async () => {
+    const load = () => assert.fail("LangChain's loader knows nothing of Python's classes");
+    const decoder = new Decoder({ messages: {}, load }, new ThreadMemory(1, 1), [[1, 0, { a: 1 }]]);
+    const stored: [Json, unknown][] = [
+      [{ [TAG]: ["tuple", [{ [TAG]: ["items", 1, 0, 1] }, { [TAG]: ["float", 2] }]] }, [{ a: 1 }, 2]],
+      [{ [TAG]: ["constructor", ["python", "decimal", "Decimal"], "1.50"] }, "1.50"],
+      [{ [TAG]: ["model", "Point", { x: 1 }, "shapes:Point", { set: ["x"] }] }, { x: 1 }],
+      [{ [TAG]: ["enum", "Colour", "red", "shapes:Colour", "RED"] }, "red"],
+      [{ [TAG]: ["date", "10:30:00", "time"] }, "10:30:00"],
+      [{ [TAG]: ["date", "2026-01-31", "date"] }, new Date("2026-01-31")],
+      [{ [TAG]: ["bytes", "YQ==", "bytearray"] }, new Uint8Array([97])],
+      [{ [TAG]: ["set", [1], "frozenset"] }, new Set([1])],
+    ];
+    for (const [encoded, expected] of stored) assert.deepStrictEqual(await decoder.decode(encoded), expected);
+  });
+
   test("an item never refers to items", () => {
     fc.assert(
       fc.property(anything, (value) => {
