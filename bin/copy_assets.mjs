@@ -1,7 +1,14 @@
-/** Copies what tsc does not emit into the published form: the SQL of the migrations, beside the code that reads it. */
-import { cpSync } from "node:fs";
+/**
+ * Copies what tsc does not emit into the published form, beside the code that reads it: the SQL of the migrations and
+ * the Python runner.
+ */
+import { cpSync, globSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const inRepository = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url));
 
-cpSync(inRepository("src/store/migrations"), inRepository("dist/src/store/migrations"), { recursive: true });
+// One by one: a folder that Python has run in holds what it compiled.
+for (const path of globSync(["src/store/migrations/*.sql", "runners/python/**/*.py"], { cwd: root })) {
+  cpSync(join(root, path), join(root, "dist", path));
+}

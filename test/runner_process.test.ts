@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { AgentLost, LoadError } from "../src/runner/errors.ts";
 import type { AgentProcess } from "../src/runner/process.ts";
 import type { RunMessage } from "../src/runner/run.ts";
 import { collect, fakeProcess, isAlive, start, until } from "./fixtures/agent_process.ts";
+import { interpreters } from "./fixtures/python.ts";
+
+const python = interpreters()[0]?.[1] ?? "";
+const skip = python === "" && "no Python here";
 
 async function loaded(options?: Parameters<typeof fakeProcess>[0]): Promise<AgentProcess> {
   const child = fakeProcess(options);
@@ -106,6 +113,27 @@ test("an agent that does not load in time is ended, and so is one whose process 
   assert.match(nowhere.message, /could not be started in \/nowhere\/at\/all: .*ENOENT/);
   const huge = await loadErrorOf({ env: { BIG: "x".repeat(8 * 1024 * 1024) } });
   assert.match(huge.message, /could not be started/);
+});
+
+test("a Python agent whose interpreter is missing is an error that says what to do", async () => {
+  const { message } = await loadErrorOf({ python: "/nowhere/bin/python" });
+  assert.match(message, /its Python interpreter \/nowhere\/bin\/python is missing\. The next run makes its environment anew/);
+  const nowhere = await loadErrorOf({ python: "/nowhere/bin/python", directory: "/nowhere/at/all" });
+  assert.match(nowhere.message, /could not be started in \/nowhere\/at\/all/);
+});
+
+test("a Python agent process that ends before it is ready is an error with what it said last", {
+  skip,
+}, async () => {
+  const runnerPath = join(mkdtempSync(join(tmpdir(), "runner-")), "runner.py");
+  writeFileSync(runnerPath, "import json\njson.loads('{')\n");
+  const uncaught = await loadErrorOf({ python, runnerPath });
+  assert.match(uncaught.message, /could not be loaded: its process exited with code 1/);
+  assert.match(uncaught.error.traceback!, /JSONDecodeError/);
+  writeFileSync(runnerPath, "raise MemoryError\n");
+  const large = await loadErrorOf({ python, runnerPath });
+  assert.match(large.message, /its process ran out of memory \(memory_mb = 128\)/);
+  rmSync(dirname(runnerPath), { recursive: true });
 });
 
 test("a stopped process ends by itself, and one that ignores it is killed after the grace", async () => {

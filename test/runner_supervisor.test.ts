@@ -41,6 +41,8 @@ function wish(
       framework: "function",
       entrypoint,
       directory,
+      python: null,
+      chat: { input_key: null, output_key: null },
       runner: { ...settings, ...runner },
     },
     environment: "production",

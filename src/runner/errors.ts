@@ -1,4 +1,4 @@
-/** The two ways an agent process disappoints: it cannot load the agent, or it is gone while runs are open. */
+/** How an agent process disappoints: it cannot load the agent, it is gone while runs are open, or none can be forked. */
 import type { AgentError } from "./protocol.ts";
 
 /** The agent could not be loaded. `error` is what the user sees: its message and, if known, the traceback. */
@@ -36,3 +36,6 @@ export class AgentLost extends Error {
     );
   }
 }
+
+/** No process of this version can be forked here, now or later. The message says why. */
+export class CannotFork extends Error {}

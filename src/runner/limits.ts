@@ -9,8 +9,11 @@ export const WARM_SHARE = 1 / 8;
 export const MB = 1024 * 1024;
 
 export const LOAD_TIMEOUT_MS = 60_000;
+/** How long a fork parent may take to fork once it is ready; a machine without a free core is slow. */
+export const FORK_TIMEOUT_MS = 10_000;
 export const STOP_GRACE_MS = 2_000;
-export const CANCEL_GRACE_MS = 2_000;
+/** A cancel ends within two seconds in all; the kill of what has not answered and its end come after this. */
+export const CANCEL_GRACE_MS = 1_500;
 /** A process whose loop turns speaks every second. */
 export const SEAT_SILENCE_MS = 2_500;
 /** Short enough that a run seated in a process which will never speak again is executed elsewhere within seconds. */

@@ -2,8 +2,11 @@
  * The agent processes of one version in one environment: which of them takes the next run, when another starts, when
  * one stops, and how long a broken agent is left alone. Never waits itself; supervisor.ts does.
  */
+import type { Framework } from "../core/deployment.ts";
 import { type AgentLost, LoadError } from "./errors.ts";
+import type { Forks } from "./forks.ts";
 import type { AgentProcess, LoadedAgent } from "./process.ts";
+import type { ChatKeys } from "./protocol.ts";
 import type { RunnerSettings } from "./settings.ts";
 
 export const BACKOFF_FIRST_MS = 200;
@@ -16,10 +19,13 @@ export const MAX_REMEMBERED_THREADS = 10_000;
 /** What an agent process needs to know of a version. */
 export type AgentVersion = {
   version_id: string;
-  framework: "langgraph-js" | "function";
+  framework: Framework;
   entrypoint: string;
   /** The project's folder, absolute. */
   directory: string;
+  /** The interpreter of the version's virtual environment, absolute; null for an agent that runs in Node. */
+  python: string | null;
+  chat: ChatKeys;
   runner: RunnerSettings;
 };
 
@@ -33,7 +39,7 @@ export type Hosted = {
   startedAt: string;
   /** Runs in it or about to be. */
   seats: number;
-  /** Its one run has lost a process before: nobody is seated beside it. */
+  /** Nobody is seated beside its one run, which has lost a process before or has one of its own by the settings. */
   alone: boolean;
   /** Takes no new runs and stops after its last. */
   draining: boolean;
@@ -49,6 +55,8 @@ export class Pool {
   env: Record<string, string>;
   readonly environment: string;
   readonly hosted: Hosted[] = [];
+  /** Makes the processes of a Python version that has one for each run. */
+  readonly forks: Forks;
   /** Callers in the middle of an acquire or load. */
   callers = 0;
   readonly #start: (pool: Pool) => AgentProcess;
@@ -65,12 +73,14 @@ export class Pool {
     environment: string,
     env: Record<string, string>,
     cores: number,
+    forks: Forks,
     start: (pool: Pool) => AgentProcess,
   ) {
     this.version = version;
     this.environment = environment;
     this.env = env;
     this.#cores = cores;
+    this.forks = forks;
     this.#start = start;
   }
 
@@ -88,7 +98,10 @@ export class Pool {
   /** True when nothing here is worth keeping: no process, and no back-off that another start could lengthen. */
   get forgettable(): boolean {
     return (
-      this.hosted.length === 0 && this.callers === 0 && performance.now() > this.#retryAt + BACKOFF_MOST_MS
+      this.hosted.length === 0 &&
+      this.callers === 0 &&
+      this.forks.isEmpty &&
+      performance.now() > this.#retryAt + BACKOFF_MOST_MS
     );
   }
 
@@ -114,7 +127,7 @@ export class Pool {
       chosen = this.start();
     }
     chosen.seats++;
-    chosen.alone = alone;
+    chosen.alone = alone || isolation === "run";
     clearTimeout(chosen.idle);
     this.#remember(logId, chosen.serial);
     return chosen;
@@ -175,6 +188,7 @@ export class Pool {
   drain(): void {
     this.#failures = 0;
     this.#retryAt = 0;
+    this.forks.renew();
     for (const hosted of this.hosted) {
       this.#retire(hosted);
       if (hosted.seats === 0 || hosted.superseded) void hosted.process.stop();
@@ -187,6 +201,7 @@ export class Pool {
     for (const hosted of this.hosted) this.#retire(hosted);
     this.wake();
     await Promise.all(this.hosted.map((hosted) => hosted.process.stop()));
+    await this.forks.stop();
   }
 
   #retire(hosted: Hosted): void {

@@ -1,11 +1,10 @@
 /**
- * One agent process: a child that has loaded one version and executes its runs. This file starts it, speaks the
- * protocol over file descriptor 3 and ends it. It never restarts anything and knows nothing of versions or threads.
+ * One agent process: a child that has loaded one version and executes its runs. This file speaks the protocol with it
+ * and ends it. It never restarts anything and knows nothing of versions or threads, nor how its child came to be.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { Socket } from "node:net";
-import { fileURLToPath } from "node:url";
+import type { Framework } from "../core/deployment.ts";
 import type { Json } from "../core/json.ts";
+import { type Child, type Exit, signalGroup } from "./child.ts";
 import { AgentLost, LoadError } from "./errors.ts";
 import {
   DRAIN_MS,
@@ -22,35 +21,35 @@ import {
 } from "./limits.ts";
 import { LineCutter } from "./lines.ts";
 import { AgentOutput, type OnOutput } from "./output.ts";
-import { parseRunnerMessage, type RunnerMessage, type RunStart, type ServerMessage } from "./protocol.ts";
+import {
+  type ChatKeys,
+  parseRunnerMessage,
+  type RunnerMessage,
+  type RunStart,
+  type ServerMessage,
+} from "./protocol.ts";
 import { AgentRun, type RunHost } from "./run.ts";
 
 export type AgentProcessOptions = {
-  framework: "langgraph-js" | "function";
+  /** Makes the child. Rejects when it cannot be started; the message completes "The agent process …". */
+  launch: () => Promise<Child>;
+  framework: Framework;
   entrypoint: string;
-  /** The project's folder, absolute: also the working directory. */
+  /** The project's folder, absolute. */
   directory: string;
+  chat: ChatKeys;
   memoryMb: number;
-  /** The whole environment of the child. */
-  env: Record<string, string>;
   /** A line printed outside any run. */
   onOutput: OnOutput;
   /** The process has been silent for so long, with a run under way. Called once per silence. */
   onHung?: (silentMs: number) => void;
   /** A process that was silent has spoken. */
   onHeard?: () => void;
-  nodePath?: string;
-  runnerPath?: string;
   limits?: Partial<ProcessLimits>;
 };
 
 /** What the runner says of the agent it loaded. */
 export type LoadedAgent = { schemas: Json | null; graph: Json | null };
-
-/** The Node runner's main file: TypeScript in a clone, JavaScript in the published package. */
-const nodeRunnerPath = fileURLToPath(
-  new URL(`../../runners/node/main.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url),
-);
 
 export class AgentProcess {
   /** Resolves, never rejects, when the process is gone; the value says why. */
@@ -65,13 +64,12 @@ export class AgentProcess {
   readonly #loading = Promise.withResolvers<LoadedAgent>();
   readonly #ending = Promise.withResolvers<AgentLost>();
   readonly #host: RunHost;
-  #child: ChildProcess | undefined;
-  #pipe: Socket | undefined;
+  #child: Child | undefined;
   #output: AgentOutput[] = [];
   #phase: "new" | "loading" | "loaded" | "ended" = "new";
   #reason: string | undefined;
   #broken = false;
-  #exit: { code: number | null; signal: string | null } | undefined;
+  #exit: Exit | undefined;
   #silentMs = 0;
   #memoryMb = 0;
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -84,11 +82,11 @@ export class AgentProcess {
       send: (message) => this.#send(message),
       full: (run) => {
         this.#full.add(run);
-        if (!this.#exit) this.#pipe?.pause();
+        if (!this.#exit) this.#child?.pipe.pause();
       },
       drained: (run) => {
         this.#full.delete(run);
-        if (this.#full.size === 0) this.#pipe?.resume();
+        if (this.#full.size === 0) this.#child?.pipe.resume();
       },
       kill: (reason) => this.kill(reason),
       cancelGraceMs: this.#limits.cancelGraceMs,
@@ -106,7 +104,7 @@ export class AgentProcess {
 
   /** True while a run is behind and nothing is read from the process. */
   get readingPaused(): boolean {
-    return this.#pipe?.isPaused() ?? false;
+    return this.#child?.pipe.isPaused() ?? false;
   }
 
   /** True when it has said nothing for so long that its loop must be blocked: a run sent to it now would wait. */
@@ -123,12 +121,13 @@ export class AgentProcess {
   start(): Promise<LoadedAgent> {
     if (this.#phase !== "new") throw new Error("An agent process starts once.");
     this.#phase = "loading";
-    try {
-      this.#spawn();
-    } catch (error) {
-      // An environment or arguments too large for the system are refused at once, most else by an event.
-      this.#failToStart(error as Error);
-    }
+    this.#options.launch().then(
+      (child) => this.#attach(child),
+      (error: Error) => {
+        this.#reason ??= error.message;
+        this.#end();
+      },
+    );
     this.#after(this.#limits.loadTimeoutMs, () => {
       if (this.#phase === "loading") {
         this.kill(`was killed: the agent had not loaded after ${this.#limits.loadTimeoutMs / 1000} s`);
@@ -149,10 +148,10 @@ export class AgentProcess {
 
   /** Ends the process: its pipe closes and it gets SIGTERM; SIGKILL follows. Resolves when it is gone. */
   async stop(): Promise<void> {
-    if (this.#phase === "new") this.#end();
     if (this.#phase !== "ended" && this.#reason === undefined) {
       this.#reason = "was stopped";
-      this.#pipe?.end();
+      if (!this.#child) this.#end();
+      this.#child?.pipe.end();
       this.#signalGroup("SIGTERM");
       this.#after(this.#limits.stopGraceMs, () => this.kill("was stopped"));
     }
@@ -163,44 +162,30 @@ export class AgentProcess {
   kill(reason: string): void {
     if (this.#phase === "ended") return;
     this.#reason ??= reason;
+    // One that is still being made is ended as soon as it is there.
+    if (!this.#child) this.#end();
     this.#signalGroup("SIGKILL");
     this.#after(KILL_CONFIRM_MS, () => this.#end());
   }
 
-  #spawn(): void {
-    const { nodePath, runnerPath, directory, env, memoryMb, onOutput } = this.#options;
-    const child = spawn(
-      nodePath ?? process.execPath,
-      [`--max-old-space-size=${memoryMb}`, runnerPath ?? nodeRunnerPath],
-      // Its own process group, so that ending it ends what it started too, and Ctrl-C reaches only the server.
-      { cwd: directory, env, stdio: ["ignore", "pipe", "pipe", "pipe"], detached: true },
-    );
+  #attach(child: Child): void {
+    const { pid, pipe, stdout, stderr } = child;
+    if (this.#phase === "ended") {
+      signalGroup(pid, "SIGKILL");
+      for (const stream of [pipe, stdout, stderr]) stream.destroy();
+      return;
+    }
     this.#child = child;
-    child.on("error", (error) => this.#failToStart(error));
-    child.on("exit", (code, signal) => this.#drain(code, signal));
-    child.on("close", () => {
-      if (this.#exit) this.#end();
-    });
-    // Absent when the system had no file descriptors left; the error event follows.
-    const pipe = child.stdio?.[3];
-    if (!(pipe instanceof Socket) || !child.stdout || !child.stderr) return;
-    this.#pipe = pipe;
-    this.#output = [
-      new AgentOutput(child.stdout, "stdout", onOutput),
-      new AgentOutput(child.stderr, "stderr", onOutput),
-    ];
+    const { onOutput } = this.#options;
+    this.#output = [new AgentOutput(stdout, "stdout", onOutput), new AgentOutput(stderr, "stderr", onOutput)];
     pipe.on("data", (chunk: Buffer) => this.#read(chunk));
-    // A write into a pipe the child has left: its end is reported by `end` and `exit`.
+    // A write into a pipe the child has left: its end is reported by `end` and `exited`.
     pipe.on("error", () => {});
     pipe.on("end", () =>
       this.#after(this.#limits.stopGraceMs, () => this.kill("closed its pipe and was killed")),
     );
-  }
-
-  #failToStart(error: Error): void {
-    if (this.#child?.pid !== undefined) return;
-    this.#reason ??= `could not be started in ${this.#options.directory}: ${error.message}`;
-    this.#end();
+    void child.exited.then((exit) => this.#drain(exit));
+    void child.closed.then(() => this.#end());
   }
 
   #open(
@@ -229,7 +214,7 @@ export class AgentProcess {
   }
 
   #send(message: ServerMessage): void {
-    const pipe = this.#pipe;
+    const pipe = this.#child?.pipe;
     if (!pipe?.writable) return;
     pipe.write(`${JSON.stringify(message)}\n`);
     if (pipe.writableLength > MAX_UNSENT_BYTES) {
@@ -259,8 +244,10 @@ export class AgentProcess {
           framework: this.#options.framework,
           entrypoint: this.#options.entrypoint,
           directory: this.#options.directory,
+          chat: this.#options.chat,
           max_unacknowledged_bytes: MAX_UNACKNOWLEDGED_BYTES,
           max_warm_bytes: Math.floor(this.#options.memoryMb * MB * WARM_SHARE),
+          max_memory_mb: memoryCeilingMb(this.#options.memoryMb),
         });
         return;
       case "loaded":
@@ -317,14 +304,14 @@ export class AgentProcess {
   #break(reason: string): void {
     this.#broken = true;
     this.kill(reason);
-    this.#pipe?.destroy();
+    this.#child?.pipe.destroy();
   }
 
   /** It has exited: end its children, then read what it had written before, which the pipe's size bounds. */
-  #drain(code: number | null, signal: string | null): void {
+  #drain(exit: Exit): void {
     this.#signalGroup("SIGKILL");
-    this.#exit = { code, signal };
-    this.#pipe?.resume();
+    this.#exit = exit;
+    this.#child?.pipe.resume();
     for (const output of this.#output) output.drain();
     this.#after(DRAIN_MS, () => this.#end());
   }
@@ -335,7 +322,8 @@ export class AgentProcess {
     const wasLoading = this.#phase === "loading";
     this.#phase = "ended";
     for (const timer of this.#timers) clearTimeout(timer);
-    for (const stream of [this.#pipe, this.#child?.stdout, this.#child?.stderr]) stream?.destroy();
+    const { pipe, stdout, stderr } = this.#child ?? {};
+    for (const stream of [pipe, stdout, stderr]) stream?.destroy();
     if (wasLoading) {
       const traceback = loss.stderr === "" ? {} : { traceback: loss.stderr };
       const message = `The agent could not be loaded: its process ${loss.reason}.`;
@@ -357,21 +345,16 @@ export class AgentProcess {
     if (stderr.includes("JavaScript heap out of memory")) {
       return `ran out of memory (memory_mb = ${this.#options.memoryMb})`;
     }
+    // Python ends with the exception it had no memory for; the system's own killer is the SIGKILL below.
+    if (code === 1 && /^MemoryError\b/.test(stderr.slice(stderr.lastIndexOf("\n") + 1))) {
+      return `ran out of memory (memory_mb = ${this.#options.memoryMb})`;
+    }
     if (signal !== null) return `was ended by ${signal}`;
     return code === null ? "is not running" : `exited with code ${code}`;
   }
 
-  /** Only ever our own child's group. It is gone when the system knows no such group (or, on macOS, only zombies). */
   #signalGroup(signal: "SIGTERM" | "SIGKILL"): void {
-    const pid = this.#child?.pid;
-    // Once its exit is known its number may be another's.
-    if (pid === undefined || this.#exit) return;
-    try {
-      process.kill(-pid, signal);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ESRCH" && code !== "EPERM") throw error;
-    }
+    if (this.#child && !this.#exit) signalGroup(this.#child.pid, signal);
   }
 
   #after(ms: number, act: () => void): void {

@@ -8,6 +8,7 @@
  */
 import { type Static, Type } from "typebox";
 import { Compile } from "typebox/compile";
+import type { Framework } from "../core/deployment.ts";
 import type { Json } from "../core/json.ts";
 
 const Encoded = Type.Unsafe<Json>(Type.Unknown());
@@ -23,9 +24,6 @@ export const AgentError = Type.Object({
   traceback: Type.Optional(Text),
 });
 export type AgentError = Static<typeof AgentError>;
-
-export const Question = Type.Object({ id: Text, value: Encoded, task: Type.Optional(Text) });
-export type Question = Static<typeof Question>;
 
 /** What a person sees of a checkpoint, said by the framework and not derivable from its channels. */
 const Shown = Type.Object({
@@ -106,7 +104,8 @@ export const RunnerMessage = Type.Union([
     output: Type.Optional(Encoded),
     items: Items,
     error: Type.Optional(AgentError),
-    interrupts: Type.Optional(Type.Array(Question)),
+    /** Merged into the run's metadata: what the framework counted, such as a crew's tokens. */
+    metadata: Type.Optional(Type.Record(Text, Encoded)),
   }),
   /**
    * Sent every second while the runner's own loop turns, and when a run or update arrives. Its memory lets the
@@ -182,21 +181,29 @@ export type RunStart = {
   stream_tokens: boolean;
   deployment_id: string;
   version_id: string;
+  /** An absolute folder for the files this run leaves, which may not exist yet; null when nobody keeps any. */
+  artifacts: string | null;
 };
+
+/** How a chat interface speaks to the agent: the key its text is put under, and the one its answer is read from. */
+export type ChatKeys = { input_key: string | null; output_key: string | null };
 
 /** Server → runner. */
 export type ServerMessage =
   | {
       type: "load";
-      framework: "langgraph-js" | "function";
+      framework: Framework;
       /** `./src/graph.ts:graph` */
       entrypoint: string;
       /** The project's folder, absolute. */
       directory: string;
+      chat: ChatKeys;
       /** Bytes a run may have sent without an acknowledgement. */
       max_unacknowledged_bytes: number;
       /** Bytes of state kept warm between runs. */
       max_warm_bytes: number;
+      /** Resident memory at which the process ends itself; V8 knows a limit of its own, Python none. */
+      max_memory_mb: number;
     }
   | ({ type: "run" } & RunStart)
   /** POST state: apply `values` as the node `as_node` at `checkpoint_id` (or the head), answer with `done`. */

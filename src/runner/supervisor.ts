@@ -6,11 +6,16 @@ import { availableParallelism } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
-import type { ProcessLimits } from "./limits.ts";
+import type { Child } from "./child.ts";
+import { spawnRunner } from "./command.ts";
+import { Forks } from "./forks.ts";
+import { PROCESS_LIMITS, type ProcessLimits } from "./limits.ts";
+import type { OnOutput } from "./output.ts";
 import { type AgentVersion, type Hosted, Pool } from "./pool.ts";
 import { AgentProcess, type LoadedAgent } from "./process.ts";
 import type { RunStart } from "./protocol.ts";
 import type { AgentRun } from "./run.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 export type Logger = Record<"info" | "warn" | "error", (details: object, message: string) => void>;
 
@@ -195,33 +200,33 @@ export class Supervisor {
     }
     for (const [name, pool] of this.#pools) if (pool.forgettable) this.#pools.delete(name);
     const cores = this.#options.cores ?? availableParallelism();
-    const pool = new Pool(version, environment, env, cores, (pool) => this.#start(pool));
+    const about = { version_id: version.version_id, environment };
+    const forks = new Forks((details, message) =>
+      this.#options.logger.warn({ ...about, ...details }, message),
+    );
+    const pool = new Pool(version, environment, env, cores, forks, (pool) => this.#start(pool));
     this.#pools.set(key, pool);
     return pool;
   }
 
   #start(pool: Pool): AgentProcess {
-    const { version, environment, env } = pool;
-    const { logger, nodePath, runnerPath, limits, onOutput } = this.#options;
+    const { version, environment } = pool;
+    const { logger, limits } = this.#options;
     const about = { version_id: version.version_id, environment };
     const child = new AgentProcess({
+      launch: () => this.#launch(pool),
       framework: version.framework,
       entrypoint: version.entrypoint,
       directory: version.directory,
+      chat: version.chat,
       memoryMb: version.runner.memory_mb,
-      env,
-      onOutput: (line, stream) => {
-        if (onOutput) onOutput(line, stream, version.version_id);
-        else logger.info({ ...about, pid: child.pid, stream }, line);
-      },
+      onOutput: this.#outputOf(pool, () => child.pid),
       onHung: (silentMs) =>
         logger.warn(
           { ...about, pid: child.pid, silent_ms: silentMs },
           "An agent process does not respond; its code blocks its loop",
         ),
       onHeard: () => pool.wake(),
-      ...(nodePath === undefined ? {} : { nodePath }),
-      ...(runnerPath === undefined ? {} : { runnerPath }),
       ...(limits === undefined ? {} : { limits }),
     });
     void child.ended.then((loss) => {
@@ -231,17 +236,28 @@ export class Supervisor {
     });
     return child;
   }
-}
 
-/** The promise's answer, or the signal's reason when it aborts first. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal.reason);
-  signal.throwIfAborted();
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
+  #launch(pool: Pool): Promise<Child> {
+    const { version, env } = pool;
+    const { nodePath, runnerPath, limits } = this.#options;
+    const { memory_mb: memoryMb, isolation, idle_timeout_s } = version.runner;
+    const { python, directory, framework } = version;
+    const runner = { python, directory, memoryMb, env, nodePath, runnerPath };
+    if (python === null || isolation !== "run") return spawnRunner(runner);
+    return pool.forks.launch({
+      runner,
+      framework,
+      idleTimeoutMs: idle_timeout_s * 1000,
+      onOutput: this.#outputOf(pool, () => undefined),
+      limits: { ...PROCESS_LIMITS, ...limits },
+    });
+  }
+
+  #outputOf({ version: { version_id }, environment }: Pool, pid: () => number | undefined): OnOutput {
+    const { logger, onOutput } = this.#options;
+    return (line, stream) => {
+      if (onOutput) onOutput(line, stream, version_id);
+      else logger.info({ version_id, environment, pid: pid(), stream }, line);
+    };
   }
 }
