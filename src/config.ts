@@ -25,6 +25,8 @@ export type Config = Readonly<{
   logLevel: LogLevel;
   /** A key that is always accepted with every right; null: none. */
   apiKey: string | null;
+  /** Absolute folder of what can be made again: the environments of agents in Python. */
+  cache: string;
   /** Names the machine a dev version's folder is on. */
   machine: string;
   /** The environment the server was started with, for what agent processes may see of it. */
@@ -80,6 +82,7 @@ export function readConfig(
     durability: choice("--durability", setting("durability"), ["full", "normal"] as const),
     logLevel: choice("--log-level", setting("logLevel"), logLevels),
     apiKey: environment.CREWSHIP_API_KEY || null,
+    cache: join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "crewship"),
     machine: hostname(),
     environment,
   });

@@ -9,7 +9,8 @@ import { type Config, type LocalServer, localConfigFolder } from "./config.ts";
 import { prefixedId } from "./core/ids.ts";
 import { isOver } from "./core/moves.ts";
 import type { RunError } from "./core/run.ts";
-import { type Manifest, readManifest, runnableHere } from "./deploy/manifest.ts";
+import { Interpreters } from "./deploy/interpreters.ts";
+import { type Manifest, readManifest } from "./deploy/manifest.ts";
 import { agentVersion } from "./engine/agent_version.ts";
 import { Hints } from "./engine/hints.ts";
 import { LostRuns } from "./engine/lost_runs.ts";
@@ -32,10 +33,17 @@ import { SqliteDatabase } from "./store/sqlite.ts";
 /** Something a person watching the server wants to read. */
 export type Activity = {
   at: string;
-  kind: "run_started" | "run_over" | "agent_output" | "agent_loaded" | "agent_load_failed";
+  kind:
+    | "run_started"
+    | "run_over"
+    | "agent_output"
+    | "agent_preparing"
+    | "agent_loaded"
+    | "agent_load_failed";
   deployment?: string;
   run_id?: string;
   thread_id?: string | null;
+  /** A run's; of a preparation: waiting, started, output, done. */
   status?: string;
   duration_ms?: number;
   text?: string;
@@ -48,6 +56,8 @@ export type RunningServer = {
   deployments: { deployment_id: string; name: string; framework: string }[];
   /** Loads the folder of `dev` again: running runs finish on the old source. Resolves with what is wrong, or null. */
   reload(): Promise<string | null>;
+  /** What says which packages the folder of `dev` needs has changed: an installation under way begins anew. */
+  prepareAgain(): void;
   onActivity(listener: (activity: Activity) => void): () => void;
   /** Lets runs finish for a moment, gives back the others, and stops. */
   close(): Promise<void>;
@@ -72,11 +82,21 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
       tell({ kind: "agent_output", text: line });
     },
   });
+  const interpreters = new Interpreters({
+    cacheFolder: config.cache,
+    environment: config.environment,
+    onProgress: ({ version_id, deployment_id }, progress) => {
+      logger[progress.status === "output" ? "debug" : "info"]({ version_id }, progress.text);
+      const name = deployments.find((served) => served.deployment_id === deployment_id)?.name;
+      tell({ kind: "agent_preparing", ...(name === undefined ? {} : { deployment: name }), ...progress });
+    },
+  });
   // Read once, and again when the folder is loaded anew: a change of .env is one of its source.
   const variables = new Map<string, Record<string, string>>();
   const node: Node = {
     node_id: prefixedId("node", randomBytes(12)),
     machine: config.machine,
+    artifacts: join(config.data, "artifacts"),
     database,
     supervisor,
     hints: new Hints(database),
@@ -90,6 +110,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
       variables.set(version.version_id, read);
       return read;
     },
+    interpreter: (version, signal) => interpreters.of(version, signal),
   };
   await database.transaction((tx) =>
     tx.query(
@@ -100,6 +121,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
   const recovered = await recoverRuns(node, true);
   if (recovered > 0) logger.info({ recovered }, "took back the runs of the server before this one");
   let version = options.dev && (await deployFolder(database, options.dev, config.machine));
+  const deployments = await served(database, version?.deployment_id);
   const worker = new Worker(node, config.concurrency);
   const closing = new AbortController();
   const app: App = { node, worker, serverKey: config.apiKey, closing: closing.signal, logger };
@@ -115,8 +137,9 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
     if (!version) return null;
     const name = options.dev!.name;
     try {
+      const python = await interpreters.of(version, closing.signal);
       await supervisor.load({
-        version: agentVersion(version),
+        version: { ...agentVersion(version), python },
         environment: "production",
         env: node.agentVariables(version),
         signal: AbortSignal.timeout(DEV_LOAD_MS),
@@ -124,6 +147,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
       tell({ kind: "agent_loaded", deployment: name });
       return null;
     } catch (error) {
+      if (closing.signal.aborted) return null;
       const { message, traceback } = (error as { error?: { message: string; traceback?: string } }).error ?? {
         message: String(error),
       };
@@ -137,7 +161,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
   return {
     url: local,
     apiKey,
-    deployments: await served(database, version?.deployment_id),
+    deployments,
     async reload() {
       if (!options.dev || !version) return load();
       version = await deployFolder(
@@ -146,8 +170,12 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
         config.machine,
       );
       variables.clear();
+      interpreters.forget(version.version_id);
       supervisor.reload(version.version_id);
       return load();
+    },
+    prepareAgain() {
+      if (version) interpreters.forget(version.version_id);
     },
     onActivity(listener) {
       activities.on("activity", listener);
@@ -159,7 +187,9 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
       const impatient = setTimeout(() => http.server.closeAllConnections(), CLOSE_GRACE_MS);
       await http.close();
       clearTimeout(impatient);
+      // Before the installations: a run that waits for one is given back, and does not fail with it.
       await worker.close();
+      await interpreters.close();
       await sweeping;
       await supervisor.close();
       node.hints.close();
@@ -209,8 +239,6 @@ async function served(database: Database, dev: string | undefined): Promise<Runn
 
 /** A folder as the single version of its own deployment. */
 function deployFolder(database: Database, manifest: Manifest, machine: string): Promise<VersionRow> {
-  const refusal = runnableHere(manifest);
-  if (refusal) throw new Error(refusal);
   const folder = {
     name: manifest.name,
     framework: manifest.framework,
@@ -219,6 +247,7 @@ function deployFolder(database: Database, manifest: Manifest, machine: string): 
     chat: manifest.chat,
     machine,
     directory: manifest.directory,
+    python: manifest.python,
   };
   const ids = {
     deployment_id: prefixedId("dep", randomBytes(12)),

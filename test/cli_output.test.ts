@@ -159,6 +159,21 @@ test("the log of runs says who, what and how long in one line", () => {
   assert.deepEqual(line, ["10:30:05 run_ab12 thr_1 succeeded in 1.2 s"]);
 });
 
+test("the log of an environment being made says what is done, shows the tool's lines short, and how long it took", () => {
+  const lines = [
+    { status: "started", text: "Installing Python packages from requirements.txt with uv" },
+    { status: "output", text: `Resolved ${"x".repeat(200)}` },
+    { status: "done", text: "Python 3.11.7 environment ready", duration_ms: 7234 },
+  ].flatMap((activity) =>
+    activityLines({ at: at.toISOString(), kind: "agent_preparing", ...activity }, plain),
+  );
+  assert.deepEqual(lines, [
+    "10:30:05 Installing Python packages from requirements.txt with uv…",
+    `10:30:05 │ Resolved ${"x".repeat(90)}…`,
+    "10:30:05 Python 3.11.7 environment ready in 7.2 s",
+  ]);
+});
+
 test("broken JSON is refused with the place where it breaks", () => {
   const places: [text: string, place: RegExp][] = [
     ['{"a": hello}', /breaks at line 1, column 7\.\n {2}\{"a": hello\}\n {8}\^$/],
@@ -188,6 +203,12 @@ test("a line of chat becomes the input its deployment expects, and its result an
   assert.deepEqual(chatInput({ framework: "langgraph", chat: { ...chat, input_key: "q" } }, "hi"), {
     q: "hi",
   });
+  assert.deepEqual(chatInput({ framework: "crewai", chat }, "hi"), { message: "hi" });
+  assert.deepEqual(chatInput({ framework: "crewai", chat: { ...chat, input_key: "topic" } }, "hi"), {
+    topic: "hi",
+  });
+  const crew = { raw: "All done.", json: null, tasks_output: [] };
+  assert.equal(answerIn({ framework: "crewai", chat }, crew), "All done.");
   const talks = { framework: "function" as const, chat };
   assert.equal(answerIn(talks, { messages: [{ role: "assistant", content: "yes" }] }), "yes");
   assert.equal(answerIn({ ...talks, chat: { ...chat, output_key: "reply" } }, { reply: "no" }), "no");

@@ -13,7 +13,14 @@ function project(t: TestContext) {
     mkdirSync(join(root, path, ".."), { recursive: true });
     writeFileSync(join(root, path), String(Math.random()));
   };
-  for (const path of ["src/graph.ts", "tests/graph.test.ts", "node_modules/x/index.js", ".git/index"])
+  for (const path of [
+    "src/graph.ts",
+    "tests/graph.test.ts",
+    "node_modules/x/index.js",
+    ".git/index",
+    "env/pyvenv.cfg",
+    "env/lib/x.py",
+  ])
     write(path);
   const told = new EventEmitter<{ change: [string[]] }>();
   const trouble: string[] = [];
@@ -45,6 +52,11 @@ test("changes of one moment are told once, and only those of source files", asyn
       "node_modules/x/index.js",
       ".git/index",
       ".secret",
+      "src/__pycache__/graph.pyc",
+      "src/pkg.egg-info/PKG-INFO",
+      ".venv/lib/x.py",
+      "venv/lib/x.py",
+      "env/lib/x.py",
     ])
       write(path);
     for (const path of ["src/graph.ts", ".env", "crewship.toml", "src/graph.ts"]) write(path);

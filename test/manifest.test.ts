@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, test } from "node:test";
-import { ManifestError, readManifest, runnableHere } from "../src/deploy/manifest.ts";
+import { ManifestError, readManifest } from "../src/deploy/manifest.ts";
 import { lineOf } from "../src/deploy/toml_lines.ts";
 
 const root = mkdtempSync(join(tmpdir(), "crewship-manifest-"));
@@ -166,17 +166,23 @@ test("a Node entrypoint names an existing file inside the project", () => {
   assert.throws(() => readManifest(directory), /is a link out of the project/);
 });
 
-test("a Python project parses, and the answer whether it can run here says what to do", () => {
-  const python = readManifest(
-    project('[deployment]\nframework = "langgraph"\nentrypoint = "pkg.graph:graph"\n'),
-  );
-  assert.match(runnableHere(python)!, /cannot run framework "langgraph".*Use framework "langgraph-js"/);
-  const fn = readManifest(project('[deployment]\nframework = "function"\nentrypoint = "agent:main"\n'));
-  assert.match(runnableHere(fn)!, /cannot run functions in Python/);
-  assert.equal(runnableHere(readManifest(project(graph))), null);
+test("an agent in Python names a module and what it exports, and may say which Python it wants", () => {
+  const python = (framework: string, entrypoint: string, more = "") =>
+    `[deployment]\nframework = "${framework}"\nentrypoint = "${entrypoint}"\n${more}`;
+  for (const framework of ["langgraph", "crewai", "function"]) {
+    assert.equal(readManifest(project(python(framework, "pkg.agent:agent"))).python, null);
+  }
+  assert.equal(readManifest(project(python("langgraph", "a:graph", 'python = "3.11.7"\n'))).python, "3.11.7");
+  assert.match(complaint(python("crewai", "pkg.main")), /:3: .*pkg\.module:attr/);
+  assert.match(complaint(python("crewai", "./src/main.py:crew")), /:3: .*pkg\.module:attr/);
+  assert.match(complaint(python("function", "a:b", 'python = "3.9"\n')), /:4: .*too old.*3\.10 or newer/);
   assert.match(
-    complaint('[deployment]\nframework = "crewai"\nentrypoint = "pkg.main"\n'),
-    /pkg\.module:attr/,
+    complaint(python("function", "a:b", 'python = ">=3.10"\n')),
+    /:4: .*a version such as "3\.11"/,
+  );
+  assert.match(
+    complaint(python("function", "a:b", "python = 3.11\n")),
+    /:4: deployment\.python must be string: put it between quotes\./,
   );
 });
 

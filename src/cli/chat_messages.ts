@@ -23,12 +23,13 @@ export function resumeValue(text: string): Json {
   }
 }
 
-/** The words in a result: the deployment's output key, else the last message, else all of it. */
-export function answerIn({ chat }: Talks, result: Json): string {
+/** The words in a result: the deployment's output key, a crew's raw answer, the last message, else all of it. */
+export function answerIn({ framework, chat }: Talks, result: Json): string {
   if (typeof result === "string") return result;
   if (!isObject(result)) return JSON.stringify(result);
   const chosen = result[chat.output_key ?? "output"];
   if (typeof chosen === "string") return chosen;
+  if (framework === "crewai" && typeof result.raw === "string") return result.raw;
   const last = Array.isArray(result.messages) ? result.messages.at(-1) : undefined;
   const text = isObject(last) ? contentText(last.content) : "";
   return text || JSON.stringify(result, null, 2);

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { type Config, type Flags, readConfig } from "../config.ts";
-import { type Manifest, ManifestError, readManifest, runnableHere } from "../deploy/manifest.ts";
+import { type Manifest, ManifestError, readManifest } from "../deploy/manifest.ts";
 import type { Activity, RunningServer } from "../server.ts";
 import { UsageError } from "./failure.ts";
 import { firstSteps } from "./first_steps.ts";
@@ -63,10 +63,7 @@ export function addDev(program: Command): void {
 
 function manifestOf(dir: string, name: string | undefined): Manifest {
   try {
-    const manifest = readManifest(dir, name);
-    const refusal = runnableHere(manifest);
-    if (refusal !== null) throw new UsageError(refusal);
-    return manifest;
+    return readManifest(dir, name);
   } catch (error) {
     if (error instanceof ManifestError) throw new UsageError(error.message);
     throw error;
@@ -109,7 +106,8 @@ function welcome(server: RunningServer, manifest: Manifest, { data }: Config): v
 class Project {
   readonly #server: RunningServer;
   readonly #json: boolean;
-  #loading = false;
+  /** The load under way, and whether it is one after a change. */
+  #loading: { again: boolean } | null = null;
   /** What changed while a load was under way; loaded right after it. */
   #changed: Set<string> | null = null;
 
@@ -120,26 +118,30 @@ class Project {
 
   /** Whether this says itself what the activity says: of a load that it asked for. */
   tells({ kind }: Activity): boolean {
-    return this.#loading && (kind === "agent_loaded" || kind === "agent_load_failed");
+    if (this.#loading === null || (kind !== "agent_loaded" && kind !== "agent_load_failed")) return false;
+    if (kind === "agent_loaded" && this.#loading.again) {
+      this.#say(`${paint("green", "loaded")} ${paint("dim", "new runs use it")}`);
+    }
+    return true;
   }
 
   /** Loads the source anew; no paths: for the first time. One load at a time. Never rejects. */
   async load(paths: string[]): Promise<void> {
-    if (this.#loading) {
+    if (this.#loading !== null) {
       this.#changed = new Set([...(this.#changed ?? []), ...paths]);
+      if (paths.some(namesPackages)) this.#server.prepareAgain();
       return;
     }
-    this.#loading = true;
+    this.#loading = { again: paths.length > 0 };
     if (paths.length > 0) this.#say(`${named(paths)} changed, loading…`);
     try {
       const failure = await this.#server.reload();
       if (failure !== null) this.#failed(failure);
-      else if (paths.length > 0) this.#say(`${paint("green", "loaded")} ${paint("dim", "new runs use it")}`);
     } catch (error) {
       // Most often crewship.toml itself, in the middle of a change.
       this.#failed(error instanceof Error ? error.message : String(error));
     } finally {
-      this.#loading = false;
+      this.#loading = null;
     }
     const changed = this.#changed;
     this.#changed = null;
@@ -154,6 +156,11 @@ class Project {
   #say(text: string): void {
     if (!this.#json) print(`${paint("dim", clockTime(new Date()))} ${text}`);
   }
+}
+
+/** The files that say which Python packages a project needs. */
+function namesPackages(path: string): boolean {
+  return /(^|\/)(requirements[^/]*\.txt|pyproject\.toml)$/.test(path);
 }
 
 function named(paths: string[]): string {

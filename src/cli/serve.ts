@@ -96,6 +96,8 @@ export function shown({ deployment_id, name, framework }: RunningServer["deploym
 }
 
 const SHORT_ID_CHARACTERS = 16;
+/** A line of an installer, of which nobody needs the end. */
+const PREPARING_CHARACTERS = 100;
 const overFormats: Record<string, Format> = {
   succeeded: "green",
   failed: "red",
@@ -123,6 +125,12 @@ export function activityLines(activity: Activity, color: typeof paint): string[]
     }
     case "agent_output":
       return text.split("\n").map((part) => `${time} ${color("dim", "│")} ${part}`);
+    case "agent_preparing": {
+      if (activity.status === "output")
+        return [`${time} ${color("dim", `│ ${shorten(text, PREPARING_CHARACTERS)}`)}`];
+      if (activity.duration_ms === undefined) return [`${time} ${text}…`];
+      return [`${time} ${text} in ${seconds(activity.duration_ms)} s`];
+    }
     case "agent_loaded":
       return [`${time} ${color("green", "loaded")} ${activity.deployment ?? "the agent"}`];
     case "agent_load_failed":

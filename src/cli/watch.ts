@@ -2,7 +2,7 @@
  * Watches a project's folder and says which files changed, a moment after the last change. Every folder is watched by
  * itself: `recursive` would also watch each file below node_modules on Linux, tens of thousands of them.
  */
-import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
+import { existsSync, type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import { join, relative, sep } from "node:path";
 import ignore from "ignore";
 import { isSystemError } from "./failure.ts";
@@ -10,7 +10,7 @@ import { isSystemError } from "./failure.ts";
 const QUIET_MS = 150;
 const MAX_FOLDERS = 2_000;
 const MAX_NAMES = 100;
-const never = new Set(["node_modules", "dist", ".git", ".crewship"]);
+const never = new Set(["node_modules", "dist", ".git", ".crewship", "__pycache__", "venv"]);
 
 export type WatchOptions = {
   /** Patterns as in .gitignore, of what is no source. */
@@ -31,7 +31,8 @@ export function watchFolder(root: string, { exclude, onChange, onTrouble }: Watc
 
   const isSource = (path: string, folder: boolean): boolean => {
     const name = path.slice(path.lastIndexOf(sep) + 1);
-    if (never.has(name) || (name.startsWith(".") && name !== ".env")) return false;
+    if (never.has(name) || name.endsWith(".egg-info") || (name.startsWith(".") && name !== ".env"))
+      return false;
     const posix = path.split(sep).join("/");
     return !excluded.ignores(folder ? `${posix}/` : posix);
   };
@@ -64,6 +65,8 @@ export function watchFolder(root: string, { exclude, onChange, onTrouble }: Watc
       );
       return;
     }
+    // A virtual environment, whatever it is called.
+    if (existsSync(join(folder, "pyvenv.cfg"))) return;
     try {
       const watcher = watch(folder, (_kind, name) => name !== null && look(join(folder, name)));
       watcher.on("error", () => forget(folder));

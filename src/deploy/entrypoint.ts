@@ -1,20 +1,25 @@
 /** The form of an entrypoint: `./src/graph.ts:graph` in Node, `pkg.module:attr` in Python. */
 import { realpathSync, statSync } from "node:fs";
 import { resolve, sep } from "node:path";
+import type { Framework } from "../core/deployment.ts";
 
 const NODE_ENTRY = /^(?<file>.+\.[cm]?[jt]sx?):(?<attribute>[\p{ID_Start}$_][\p{ID_Continue}$]*)$/u;
 const PYTHON_NAME = "[\\p{ID_Start}_][\\p{ID_Continue}]*";
 const PYTHON_ENTRY = new RegExp(`^${PYTHON_NAME}(\\.${PYTHON_NAME})*:${PYTHON_NAME}$`, "u");
 
 /** True when the entrypoint names a file of JavaScript or TypeScript rather than a Python module. */
-export function isNodeEntry(entrypoint: string): boolean {
+function isNodeEntry(entrypoint: string): boolean {
   return /[/\\]|\.[cm]?[jt]sx?(:|$)/.test(entrypoint);
 }
 
+/** True when the agent is executed by Python rather than by Node. */
+export function runsInPython(framework: Framework, entrypoint: string): boolean {
+  return framework === "function" ? !isNodeEntry(entrypoint) : framework !== "langgraph-js";
+}
+
 /** What is wrong with the entrypoint and what to write, or null. `root`: the project's folder, absolute. */
-export function entrypointComplaint(framework: string, entrypoint: string, root: string): string | null {
-  const isNode = framework === "langgraph-js" || (framework === "function" && isNodeEntry(entrypoint));
-  if (!isNode) {
+export function entrypointComplaint(framework: Framework, entrypoint: string, root: string): string | null {
+  if (runsInPython(framework, entrypoint)) {
     if (PYTHON_ENTRY.test(entrypoint)) return null;
     const node = framework === "function" ? " (or ./agent.ts:agent in Node)" : "";
     return `entrypoint = "${entrypoint}" is not of the form pkg.module:attr${node}. Name the module and what it exports.`;

@@ -10,7 +10,8 @@ import { Compile } from "typebox/compile";
 import { type Framework, frameworks } from "../core/deployment.ts";
 import { isObject } from "../core/json.ts";
 import { type RunnerSettings, RunnerTable, runnerSettings } from "../runner/settings.ts";
-import { entrypointComplaint, isNodeEntry } from "./entrypoint.ts";
+import { entrypointComplaint } from "./entrypoint.ts";
+import { pythonComplaint } from "./python_interpreter.ts";
 import { lineOf, nearest } from "./toml_lines.ts";
 
 export const MANIFEST_NAME = "crewship.toml";
@@ -68,6 +69,7 @@ export type Manifest = {
   runner: RunnerSettings;
   build: { exclude: string[] };
   profile: string | null;
+  /** The Python to run it with: a version such as "3.11" or an absolute path; null: any that is new enough. */
   python: string | null;
   /** Lines to show a person: what the file says that has no effect here. */
   warnings: string[];
@@ -142,15 +144,6 @@ export function parseManifest(text: string, root: string, name?: string): Manife
   });
 }
 
-/** Null when this server can execute the agent; else the sentence that says why not and what to do. */
-export function runnableHere(manifest: Pick<Manifest, "framework" | "entrypoint">): string | null {
-  const { framework, entrypoint } = manifest;
-  if (framework === "langgraph-js") return null;
-  if (framework === "function" && isNodeEntry(entrypoint)) return null;
-  const what = framework === "function" ? "functions in Python" : `framework "${framework}"`;
-  return `This server cannot run ${what}: it runs Node agents. Use framework "langgraph-js", or "function" with an entrypoint such as ./agent.ts:agent.`;
-}
-
 function complete(found: {
   text: string;
   root: string;
@@ -162,6 +155,8 @@ function complete(found: {
   const { text, root, path, table, name, warnings } = found;
   const complaint = entrypointComplaint(table.framework, table.entrypoint, root);
   if (complaint !== null) throw new ManifestError(lineOf(text, [...path, "entrypoint"]), complaint);
+  const objection = table.python === undefined ? null : pythonComplaint(table.python);
+  if (objection !== null) throw new ManifestError(lineOf(text, [...path, "python"]), objection);
   return {
     name,
     framework: table.framework,
@@ -245,11 +240,13 @@ function misfit(text: string, schema: TSchema, errors: Misfit[], value: unknown)
       const hint = near === undefined ? "" : ` Did you mean ${near}?`;
       return new ManifestError(line(path), `${path.join(".")} must be one of ${choices.join(", ")}.${hint}`);
     }
-    default:
+    default: {
+      const quotes = error.message === "must be string" ? ": put it between quotes" : "";
       return new ManifestError(
         line(path),
-        `${path.join(".")} ${error.message.replace(/^must be >=/, "must be at least")}.`,
+        `${path.join(".")} ${error.message.replace(/^must be >=/, "must be at least")}${quotes}.`,
       );
+    }
   }
 }
 

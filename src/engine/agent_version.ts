@@ -1,14 +1,17 @@
 /** A version as the supervisor takes it. */
 import type { AgentVersion } from "../runner/pool.ts";
+import type { ChatKeys } from "../runner/protocol.ts";
 import type { RunnerSettings } from "../runner/settings.ts";
 import type { VersionRow } from "../store/deployments.ts";
 
-export function agentVersion(version: VersionRow): AgentVersion {
+/** Without the interpreter, which has to be prepared first. */
+export function agentVersion(version: VersionRow): Omit<AgentVersion, "python"> {
   return {
     version_id: version.version_id,
-    framework: version.framework as AgentVersion["framework"],
+    framework: version.framework,
     entrypoint: version.entrypoint,
     directory: version.directory,
+    chat: JSON.parse(version.chat) as ChatKeys,
     runner: JSON.parse(version.runner) as RunnerSettings,
   };
 }

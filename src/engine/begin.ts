@@ -15,6 +15,8 @@ export type Execution = {
   version: VersionRow;
   /** This attempt has committed a checkpoint. */
   progressed: boolean;
+  /** This attempt has been given to an agent process: its code may have done something. */
+  seated: boolean;
 };
 
 /** Claims a pending run; undefined when somebody else has it or its thread is taken. */
@@ -41,5 +43,5 @@ export async function begin(
     await appendEvents(tx, lease, run_number, [{ type: "run.restarted", data }]);
   }
   tx.hint(logTopic(lease.log_id));
-  return { lease, run, run_number, version, progressed: false };
+  return { lease, run, run_number, version, progressed: false, seated: false };
 }

@@ -1,6 +1,6 @@
 /** Turns what an agent process said into stored facts. Every call is inside one transaction, under the lease. */
 import type { Event } from "../core/event.ts";
-import type { Json } from "../core/json.ts";
+import type { Json, JsonObject } from "../core/json.ts";
 import type { RunError } from "../core/run.ts";
 import type { RunnerMessageOf } from "../runner/protocol.ts";
 import { putCheckpoint } from "../store/checkpoints.ts";
@@ -8,7 +8,7 @@ import type { Transaction } from "../store/database.ts";
 import { appendEvents, LeaseLost } from "../store/events.ts";
 import { appendItems } from "../store/items.ts";
 import { clearHiddenLog, type View } from "../store/logs.ts";
-import { advance, type Ending, type MovedRun, noteProgress } from "../store/runs.ts";
+import { advance, type Ending, findRun, type MovedRun, noteProgress } from "../store/runs.ts";
 import { openQuestions } from "../store/states.ts";
 import { putWrites } from "../store/writes.ts";
 import type { Execution } from "./begin.ts";
@@ -65,8 +65,10 @@ export async function storeDone(
     await appendItems(tx, lease.log_id, done.items.first, done.items.bodies);
   }
   const output = done.output ?? null;
+  const about = done.metadata ? { metadata: await mergeMetadata(tx, lease.run_id, done.metadata) } : {};
   if (done.outcome === "succeeded") {
     const ending = {
+      ...about,
       output,
       data: (moved: MovedRun) => ({ duration_ms: durationMs(moved), result: output }),
     };
@@ -74,7 +76,7 @@ export async function storeDone(
   }
   if (done.outcome === "interrupted" && run.thread_id !== null) {
     const interrupts = await openQuestions(tx, lease.log_id);
-    return end(tx, execution, "interrupt", { output, data: () => ({ interrupts }) });
+    return end(tx, execution, "interrupt", { ...about, output, data: () => ({ interrupts }) });
   }
   const error: RunError =
     done.outcome === "failed"
@@ -86,7 +88,13 @@ export async function storeDone(
               "The agent asked a question, and a run without a thread cannot be answered. Start it in a thread.",
           }
         : { code: "agent_error", message: "The agent stopped by itself before it was done." };
-  return end(tx, execution, "fail", failure(error));
+  return end(tx, execution, "fail", { ...about, ...failure(error) });
+}
+
+/** What the agent says of its run (a crew's token usage) stands beside what the caller said. */
+async function mergeMetadata(tx: Transaction, run_id: string, said: JsonObject): Promise<JsonObject> {
+  const run = await findRun(tx, run_id);
+  return { ...(JSON.parse(run?.metadata ?? "{}") as JsonObject), ...said };
 }
 
 /** How a run fails: its row keeps the error, its last event tells it. */

@@ -9,6 +9,7 @@ import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
 import { AgentLost, LoadError } from "../runner/errors.ts";
 import type { RunnerMessageOf, RunStart } from "../runner/protocol.ts";
+import type { Slot } from "../runner/supervisor.ts";
 import type { CheckpointRow } from "../store/checkpoints.ts";
 import type { VersionRow } from "../store/deployments.ts";
 import { readLog, type View } from "../store/logs.ts";
@@ -33,17 +34,7 @@ export type Update = {
 export async function computeUpdate(node: Node, update: Update): Promise<Said[]> {
   const { thread, version, view, order } = update;
   const signal = AbortSignal.timeout(UPDATE_TIMEOUT_MS);
-  const request = {
-    version: agentVersion(version),
-    environment: "production",
-    env: node.agentVariables(version),
-    log_id: thread.log_id,
-    alone: false,
-    signal,
-  };
-  const slot = await node.supervisor.acquire(request).catch((error: unknown) => {
-    throw error instanceof LoadError ? new Problem("agent_unavailable", { message: error.message }) : error;
-  });
+  const slot = await takeSlot(node, thread, version, signal);
   try {
     const values = order.values === null ? null : escapeTags(order.values);
     const run = slot.update(await updateStart(node, update), values, order.as_node ?? null, signal);
@@ -74,6 +65,29 @@ export async function computeUpdate(node: Node, update: Update): Promise<Said[]>
   }
 }
 
+async function takeSlot(
+  node: Node,
+  thread: ThreadRow,
+  version: VersionRow,
+  signal: AbortSignal,
+): Promise<Slot> {
+  try {
+    const python = await node.interpreter(version, signal);
+    return await node.supervisor.acquire({
+      version: { ...agentVersion(version), python },
+      environment: "production",
+      env: node.agentVariables(version),
+      log_id: thread.log_id,
+      alone: false,
+      signal,
+    });
+  } catch (error) {
+    if (error instanceof LoadError) throw new Problem("agent_unavailable", { message: error.message });
+    if (!signal.aborted) throw error;
+    throw new Problem("unavailable", { message: "The agent is not ready yet. Try again." }, { cause: error });
+  }
+}
+
 async function updateStart(node: Node, { thread, version, head, order }: Update): Promise<RunStart> {
   const { next_item } = await readLog(node.database, thread.log_id);
   const initial = head ? null : thread.initial_values;
@@ -95,5 +109,6 @@ async function updateStart(node: Node, { thread, version, head, order }: Update)
     stream_tokens: false,
     deployment_id: version.deployment_id,
     version_id: version.version_id,
+    artifacts: null,
   };
 }

@@ -14,6 +14,7 @@ import { findRun, readRequest } from "../store/runs.ts";
 import { findThread, readHead } from "../store/threads.ts";
 import { agentVersion } from "./agent_version.ts";
 import { answerRead } from "./answer_read.ts";
+import { artifactFolder } from "./artifacts.ts";
 import type { Execution } from "./begin.ts";
 import { end, type Fact, failure, hasCheckpoint, storeDone, storeFacts } from "./commit.ts";
 import { giveBack } from "./give_back.ts";
@@ -31,6 +32,7 @@ export async function execute(node: Node, execution: Execution, signal: AbortSig
   try {
     slot = await takeSlot(node, execution, signal);
     const start = await runStart(node, execution);
+    execution.seated = true;
     await follow(node, execution, slot.run(start, signal));
   } catch (error) {
     if (signal.aborted || error instanceof LeaseLost) return;
@@ -49,8 +51,9 @@ async function takeSlot(node: Node, { lease, run, version }: Execution, signal: 
   const patientUntil = performance.now() + (lease.attempt > 1 ? PATIENCE_MS : 0);
   for (;;) {
     try {
+      const python = await node.interpreter(version, signal);
       return await node.supervisor.acquire({
-        version: agentVersion(version),
+        version: { ...agentVersion(version), python },
         environment: run.environment,
         env: node.agentVariables(version),
         log_id: lease.log_id,
@@ -87,6 +90,7 @@ async function runStart(node: Node, { lease, version }: Execution): Promise<RunS
     stream_tokens: agentVersion(version).runner.stream_tokens,
     deployment_id: version.deployment_id,
     version_id: version.version_id,
+    artifacts: artifactFolder(node, lease.run_id),
   };
 }
 
@@ -166,7 +170,7 @@ async function conclude(node: Node, execution: Execution, error: unknown): Promi
         const { message, traceback } = error.error;
         const code = error.error.code ?? "load_failed";
         await end(tx, execution, "fail", failure({ code, message, ...(traceback ? { traceback } : {}) }));
-      } else await giveBack(tx, lease, reasonOf(error), "process", execution.progressed);
+      } else await giveBack(tx, lease, reasonOf(error), "process", execution);
     });
     node.logger.warn(
       { run_id: lease.run_id, attempt: lease.attempt, error: reasonOf(error) },

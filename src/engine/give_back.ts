@@ -10,21 +10,22 @@ import { logTopic, PENDING_TOPIC } from "./node.ts";
 
 /**
  * Gives the run of a lease back to the queue, or fails it when it has been lost too often. Changes nothing when the
- * lease is no longer held. `progressed`: the attempt is known to have committed a checkpoint, so it does not count.
+ * lease is no longer held. What is known of the attempt: one that committed a checkpoint does not count; one that no
+ * agent process was given has done nothing that a repeat could do twice.
  */
 export async function giveBack(
   tx: Transaction,
   lease: Lease,
   reason: string,
   loss: Loss,
-  progressed = false,
+  attempt: { progressed: boolean; seated: boolean } = { progressed: false, seated: true },
 ): Promise<void> {
-  const counts = progressed ? undefined : loss;
+  const counts = attempt.progressed ? undefined : loss;
   const lost = { processes: counts === "process" ? 1 : 0, nodes: counts === "node" ? 1 : 0 };
   const run = await findRun(tx, lease.run_id);
   const version = run && (await getVersion(tx, run.version_id));
   if (!run || !version) return;
-  if (mayTryAgain(run, version, lost)) {
+  if (mayTryAgain(run, version, lost, attempt.seated)) {
     if (!(await advance(tx, "requeue", lease, { lease }))) return;
     await noteLoss(tx, lease.log_id, lease.run_id, lost);
     await revokeLease(tx, lease.log_id, lease.run_id);
@@ -42,8 +43,9 @@ function mayTryAgain(
   run: { attempt: number; lost_processes: number; lost_nodes: number },
   version: { framework: string; runner: string },
   lost: { processes: number; nodes: number },
+  seated: boolean,
 ): boolean {
-  if (version.framework.startsWith("langgraph")) {
+  if (version.framework.startsWith("langgraph") || !seated) {
     return (
       run.lost_processes + lost.processes < MAX_LOST_PROCESSES && run.lost_nodes + lost.nodes < MAX_LOST_NODES
     );

@@ -22,6 +22,8 @@ export type Node = {
   node_id: string;
   /** Dev versions are folders on one machine: this node executes only those on its own. */
   machine: string;
+  /** The folder of the folders in which runs leave files. */
+  artifacts: string;
   database: Database;
   supervisor: Supervisor;
   hints: Hints;
@@ -30,6 +32,11 @@ export type Node = {
   lost: LostRuns;
   /** The environment variables of a version's agent process. */
   agentVariables(version: VersionRow): Record<string, string>;
+  /**
+   * The absolute path of the Python that runs the version, null for an agent in Node. Waits for its environment to be
+   * made, until the signal aborts. Throws a LoadError.
+   */
+  interpreter(version: VersionRow, signal: AbortSignal): Promise<string | null>;
 };
 
 /** The topic on which readers of a thread log (its runs, events and state) are told to look. */

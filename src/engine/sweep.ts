@@ -4,6 +4,7 @@ import { mergeItems } from "../store/items.ts";
 import { expiredLeases } from "../store/leases.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../store/sweep.ts";
 import { expiredThreads } from "../store/threads.ts";
+import { sweepArtifacts } from "./artifacts.ts";
 import { deleteThread } from "./delete_thread.ts";
 import { giveBack } from "./give_back.ts";
 import type { Node } from "./node.ts";
@@ -65,4 +66,5 @@ export async function keepHouse(node: Node, worker: Worker, abandoned_s?: number
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepItems))) break;
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(mergeItems))) break;
   await database.transaction(forgetOldAnswers);
+  await sweepArtifacts(node);
 }

@@ -99,7 +99,7 @@ export class Worker {
     for (const { execution, stop } of left) {
       const reason = "The server was stopped while the run was under way.";
       await this.#node.database
-        .transaction((tx) => giveBack(tx, execution.lease, reason, "drain"))
+        .transaction((tx) => giveBack(tx, execution.lease, reason, "drain", execution))
         // A full disk must not keep the server from stopping; the lease runs out by itself.
         .catch((error: unknown) =>
           this.#node.logger.error({ error: String(error) }, "could not give a run back"),

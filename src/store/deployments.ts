@@ -22,11 +22,20 @@ export type VersionRow = {
   runner: string;
   machine: string;
   directory: string;
+  /** `[deployment] python` in crewship.toml. */
+  python: string | null;
+  /** The deployment's keys for chat surfaces, JSON. */
+  chat: string;
   status: "ready" | "failed";
   created_at: string;
 };
 
-const columns = sql`version_id, deployment_id, number, framework, entrypoint, runner, machine, directory, status, created_at`;
+const columns = sql`version_id, deployment_id, number, framework, entrypoint, runner, machine, directory, python, status, created_at`;
+/** A version with what it takes from its deployment. */
+const version = sql`
+  select ${columns},
+    (select chat from deployments where deployments.deployment_id = versions.deployment_id) as chat
+  from versions`;
 
 /** The version an environment points at, if it has one. */
 export async function activeVersion(
@@ -36,16 +45,14 @@ export async function activeVersion(
 ): Promise<VersionRow | undefined> {
   return first(
     await q.query<VersionRow>(sql`
-      select ${columns} from versions where version_id = (
+      ${version} where version_id = (
         select version_id from environments
         where deployment_id = ${deployment_id} and environment = ${environment})`),
   );
 }
 
 export async function getVersion(q: Queryable, version_id: string): Promise<VersionRow | undefined> {
-  return first(
-    await q.query<VersionRow>(sql`select ${columns} from versions where version_id = ${version_id}`),
-  );
+  return first(await q.query<VersionRow>(sql`${version} where version_id = ${version_id}`));
 }
 
 export async function deploymentExists(q: Queryable, deployment_id: string): Promise<boolean> {
@@ -84,6 +91,7 @@ export type DevFolder = {
   chat: { input_key: string | null; output_key: string | null };
   machine: string;
   directory: string;
+  python: string | null;
 };
 
 /**
@@ -97,7 +105,7 @@ export async function putDevDeployment(
 ): Promise<VersionRow> {
   const known = first(
     await tx.query<VersionRow>(sql`
-      select ${columns} from versions where machine = ${folder.machine} and directory = ${folder.directory}`),
+      ${version} where machine = ${folder.machine} and directory = ${folder.directory}`),
   );
   const deployment_id = known?.deployment_id ?? ids.deployment_id;
   const version_id = known?.version_id ?? ids.version_id;
@@ -112,9 +120,9 @@ export async function putDevDeployment(
   await tx.query(sql`
     insert into versions (${columns})
     values (${version_id}, ${deployment_id}, 1, ${folder.framework}, ${folder.entrypoint},
-      ${JSON.stringify(folder.runner)}, ${folder.machine}, ${folder.directory}, 'ready', ${tx.dialect.now})
+      ${JSON.stringify(folder.runner)}, ${folder.machine}, ${folder.directory}, ${folder.python}, 'ready', ${tx.dialect.now})
     on conflict (version_id) do update set framework = excluded.framework, entrypoint = excluded.entrypoint,
-      runner = excluded.runner`);
+      runner = excluded.runner, python = excluded.python`);
   for (const environment of ["production", "staging"]) {
     await tx.query(sql`
       insert into environments (deployment_id, environment, version_id)

@@ -81,6 +81,15 @@ export async function findRun(q: Queryable, run_id: string): Promise<RunRow | un
   );
 }
 
+/** Those of the ids that are runs, whether or not their threads still have names. */
+export async function existingRuns(q: Queryable, run_ids: readonly string[]): Promise<Set<string>> {
+  if (run_ids.length === 0) return new Set();
+  const rows = await q.query<{ run_id: string }>(
+    sql`select run_id from runs where run_id in (${join(run_ids)})`,
+  );
+  return new Set(rows.map((row) => row.run_id));
+}
+
 /** How far a run is, whether or not its thread still has a name. Its number is null while it has not begun. */
 export async function progressOf(
   q: Queryable,
@@ -191,8 +200,13 @@ export async function liveRun(
   );
 }
 
-/** How a run ended: what its row keeps, and the data of its last event. */
-export type Ending = { output?: Json; error?: RunError; data: (run: MovedRun) => Json };
+/** How a run ended: what its row keeps, and the data of its last event. `metadata` replaces the run's. */
+export type Ending = {
+  output?: Json;
+  error?: RunError;
+  metadata?: JsonObject;
+  data: (run: MovedRun) => Json;
+};
 
 export type MovedRun = {
   log_id: number;
@@ -235,6 +249,7 @@ export async function advance(
         ${over ? sql`, completed_at = ${tx.dialect.now}` : sql``}
         ${ending?.output === undefined ? sql`` : sql`, output = ${JSON.stringify(ending.output)}`}
         ${ending?.error === undefined ? sql`` : sql`, error = ${JSON.stringify(ending.error)}`}
+        ${ending?.metadata === undefined ? sql`` : sql`, metadata = ${JSON.stringify(ending.metadata)}`}
       where log_id = ${run.log_id} and run_id = ${run.run_id} and status in (${join([...move.from])})
         ${lease ? holds(lease) : sql``}
       returning log_id, run_id, thread_id, environment, run_number, attempt, timeout_s, started_at,

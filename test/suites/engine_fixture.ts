@@ -79,6 +79,7 @@ export class Engine {
           chat: { input_key: null, output_key: null },
           machine: "here",
           directory: this.folder,
+          python: null,
         },
         { deployment_id: "dep_1", version_id: "ver_1" },
       ),
@@ -102,7 +103,9 @@ export class Engine {
       logger: quiet,
       watch: { began() {}, ended() {}, printed() {} },
       lost: new LostRuns(),
+      artifacts: join(this.folder, "artifacts"),
       agentVariables: () => ({ PATH: process.env.PATH ?? "" }),
+      interpreter: async () => null,
     };
     const worker = new Worker(node, concurrency);
     worker.begin();

@@ -75,7 +75,9 @@ export class Store {
       logger: quiet,
       watch: { began() {}, ended() {}, printed() {} },
       lost: new LostRuns(),
+      artifacts: "no-artifacts",
       agentVariables: () => ({}),
+      interpreter: async () => null,
     };
   }
 
@@ -92,6 +94,7 @@ export class Store {
             chat: { input_key: null, output_key: null },
             machine: "here",
             directory: `/agents/${n}`,
+            python: null,
           },
           { deployment_id: `dep_${n}`, version_id: `ver_${n}` },
         ),
