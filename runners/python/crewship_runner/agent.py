@@ -1,0 +1,165 @@
+"""One agent process: it loads one version's agent and executes the runs the server sends. Everything it knows comes over
+the pipe; it reads no settings of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import queue
+import socket
+from dataclasses import dataclass, field
+from typing import Any
+
+from .cancel import Cancel, RunCanceled
+from .errors import describe_error
+from .function_host import FunctionHost
+from .host import Host
+from .load import load_entrypoint
+from .logs import capture_output, current_run, end_lines
+from .orphan import end_with_parent
+from .pipe import RunPipe
+from .resident import end_above, resident_mb
+from .threads import RunExecutor, RunWork
+from .wire import Wire
+
+ALIVE_INTERVAL_S = 1.0
+
+
+@dataclass
+class OpenRun:
+    pipe: RunPipe
+    cancel: Cancel = field(default_factory=Cancel)
+    work: asyncio.Task[dict] | None = None
+    # The event loop itself holds its tasks weakly.
+    report: asyncio.Task[None] | None = None
+
+
+class AgentProcess:
+    def __init__(self, pipe: socket.socket) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_default_executor(RunExecutor())
+        self._wire = Wire(pipe, self._receive)
+        self._loads: queue.SimpleQueue[dict] = queue.SimpleQueue()
+        self._runs: dict[str, OpenRun] = {}
+        self._max_unacknowledged = 0
+        self._host: Host | None = None
+
+    def serve(self) -> None:
+        """Returns never: the process ends with its pipe."""
+        asyncio.set_event_loop(self._loop)
+        self._wire.start()
+        self._wire.send({"type": "ready"})
+        message = self._loads.get()
+        try:
+            # In the main thread with no loop running, as a script's imports are.
+            self._host = self._load(message)
+        except BaseException as error:
+            described = {"code": "load_failed", **describe_error(error)}
+            self._wire.send({"type": "load_failed", "error": described})
+        else:
+            about = {"graph": self._host.graph, "schemas": self._host.schemas}
+            said = {name: value for name, value in about.items() if value is not None}
+            self._wire.send({"type": "loaded", **said})
+        self._loop.call_soon(self._stay_alive)
+        self._loop.run_forever()
+
+    def _receive(self, message: dict) -> None:
+        """In the reading thread: what ends a wait or a run may not itself wait for the event loop."""
+        kind = message["type"]
+        if kind == "load":
+            self._max_unacknowledged = message["max_unacknowledged_bytes"]
+            end_above(message["max_memory_mb"])
+            self._loads.put(message)
+        elif kind in ("run", "update"):
+            run_id = message["run_id"]
+            pipe = RunPipe(self._wire, run_id, self._max_unacknowledged, self._loop, RunWork())
+            self._runs[run_id] = OpenRun(pipe)
+            self._loop.call_soon_threadsafe(self._begin, message)
+        elif run := self._runs.get(message["run_id"]):
+            if kind == "ack":
+                run.pipe.acknowledge(message["n"])
+            elif kind == "reply":
+                run.pipe.reply(message)
+            elif kind == "cancel":
+                run.cancel.abort()
+                run.pipe.release()
+                run.pipe.work.cancel()
+                self._loop.call_soon_threadsafe(_cancel_work, run)
+
+    def _load(self, message: dict) -> Host:
+        framework, entrypoint = message["framework"], message["entrypoint"]
+        if framework == "crewai":
+            from .crew_load import prepare_environment
+
+            prepare_environment()
+        value = load_entrypoint(message["directory"], entrypoint)
+        if framework == "function":
+            if not callable(value):
+                raise TypeError(f'The entrypoint "{entrypoint}" is not a function: it is {value!r:.100}.')
+            return FunctionHost(value)
+        return self._loop.run_until_complete(_open(value, message))
+
+    def _begin(self, message: dict) -> None:
+        # Said before the user's code may block the loop: the run has arrived, its silence is its own.
+        self._alive()
+        run = self._runs[message["run_id"]]
+        current_run.set(run.pipe)
+        # A task of its own: a cancel ends the run's work, not the report of it.
+        run.work = self._loop.create_task(self._work(message, run))
+        run.report = self._loop.create_task(self._report(run))
+
+    async def _report(self, run: OpenRun) -> None:
+        """Every run and update ends with exactly one `done`."""
+        assert run.work is not None
+        await asyncio.wait({run.work})
+        if run.cancel.aborted:
+            await run.pipe.work.settled()
+            done = {"outcome": "canceled"}
+        else:
+            done = run.work.result()
+        end_lines(run.pipe)
+        del self._runs[run.pipe.run_id]
+        run.pipe.done(done)
+
+    async def _work(self, message: dict, run: OpenRun) -> dict:
+        try:
+            if self._host is None:
+                raise RuntimeError("No agent is loaded.")
+            run.cancel.raise_if_aborted()
+            if message["type"] == "run":
+                return await self._host.run(message, run.pipe, run.cancel)
+            return await self._host.update(message, run.pipe)
+        except (asyncio.CancelledError, RunCanceled):
+            return {"outcome": "canceled"}
+        except BaseException as error:
+            return {"outcome": "failed", "error": describe_error(error)}
+
+    def _stay_alive(self) -> None:
+        self._alive()
+        self._loop.call_later(ALIVE_INTERVAL_S, self._stay_alive)
+
+    def _alive(self) -> None:
+        self._wire.send({"type": "alive", "memory_mb": resident_mb()})
+
+
+def run_agent(pipe: socket.socket) -> None:
+    """Serves the agent over a connected socket until the server closes it."""
+    faulthandler.enable()
+    capture_output()
+    end_with_parent()
+    AgentProcess(pipe).serve()
+
+
+async def _open(value: Any, message: dict) -> Host:
+    if message["framework"] == "crewai":
+        from .crew_load import open_crewai
+
+        return await open_crewai(value, message["entrypoint"], message["chat"])
+    from .langgraph_host import open_graph
+
+    return await open_graph(value, message["entrypoint"], message["max_warm_bytes"])
+
+
+def _cancel_work(run: OpenRun) -> None:
+    if run.work is not None:
+        run.work.cancel()

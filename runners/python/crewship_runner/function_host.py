@@ -1,0 +1,112 @@
+"""Executes runs of a plain function `(input, context)`, sync, async or a generator; the thread's values are
+`context.state`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from .cancel import Cancel
+from .decode import unescape_tags
+from .encode import EncodingError, encode, safely
+from .errors import CodedError
+from .kept_state import KeptState
+from .pipe import RunPipe
+from .threads import in_thread
+
+
+class Context:
+    """What a function is given beside its input."""
+
+    def __init__(self, start: dict, state: KeptState, pipe: RunPipe, signal: Cancel) -> None:
+        self._state = state
+        self._pipe = pipe
+        # Aborts when the run is canceled or takes too long: signal.aborted, signal.wait(seconds).
+        self.signal = signal
+        self.thread_id: str | None = start["thread_id"]
+        self.run_id: str = start["run_id"]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The thread's values. Assign to its keys, or change what they hold: the run leaves them as they are at its end."""
+        return self._state.values
+
+    @state.setter
+    def state(self, values: dict[str, Any]) -> None:
+        self._state.values = values
+
+    def emit(self, type: str | object, data: object = None) -> None:
+        """Sends an event: `emit("progress", {"percent": 40})`, or `emit({…})` for a `custom` one."""
+        name, content = (type, {} if data is None else data) if isinstance(type, str) else ("custom", type)
+        if name.startswith("run."):
+            raise ValueError(f'Events of type "{name}" are the server\'s own; choose another type.')
+        encoded = safely(content)
+        self._pipe.emit(name, encoded if isinstance(encoded, dict) else {"value": encoded})
+
+
+class FunctionHost:
+    graph = None
+    schemas = None
+
+    def __init__(self, agent: Callable[..., Any]) -> None:
+        self._agent = agent
+
+    async def run(self, start: dict, pipe: RunPipe, cancel: Cancel) -> dict:
+        state = await KeptState.open(start, pipe)
+        context = Context(start, state, pipe, cancel)
+        result = await self._call(unescape_tags(start["input"]), context)
+        cancel.raise_if_aborted()
+        output = _encode_output(result)
+        state.commit(pipe)
+        return {"outcome": "succeeded", "output": output}
+
+    async def update(self, update: dict, pipe: RunPipe) -> dict:
+        message = (
+            "The state of a thread of a plain function is changed by the server itself, not by the agent."
+        )
+        return {"outcome": "failed", "error": {"message": message}}
+
+    async def _call(self, value: Any, context: Context) -> Any:
+        """A generator's yields are events; its return value, which an async one has not, is the output."""
+        if _is_async(self._agent):
+            result = self._agent(value, context)
+        else:
+            result = await in_thread(self._agent, value, context)
+        if inspect.isawaitable(result):
+            result = await result
+        if inspect.isasyncgen(result):
+            async for event in result:
+                _emit_yielded(context, event)
+            return None
+        return await in_thread(_drain, result, context) if inspect.isgenerator(result) else result
+
+
+def _is_async(agent: Callable[..., Any]) -> bool:
+    return any(
+        inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+        for function in (agent, type(agent).__call__)
+    )
+
+
+def _drain(generator: Any, context: Context) -> Any:
+    while True:
+        try:
+            event = next(generator)
+        except StopIteration as end:
+            return end.value
+        _emit_yielded(context, event)
+
+
+def _emit_yielded(context: Context, event: object) -> None:
+    if isinstance(event, dict) and isinstance(event.get("type"), str) and "data" in event:
+        context.emit(event["type"], event["data"])
+    else:
+        context.emit("custom", event)
+
+
+def _encode_output(result: object) -> Any:
+    try:
+        return encode(result, "the output")
+    except EncodingError as error:
+        raise CodedError("output_not_json", str(error)) from None
