@@ -11,6 +11,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { CrewshipClient } from "../../src/client/client.ts";
+import { pythonVariables } from "../fixtures/python.ts";
 
 const cli = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const READY_MS = 30_000;
@@ -89,7 +90,12 @@ export class ServerProcess {
       ],
       {
         cwd: this.folder,
-        env: { ...process.env, XDG_CONFIG_HOME: join(this.folder, "config"), CREWSHIP_API_KEY: API_KEY },
+        env: {
+          ...process.env,
+          ...pythonVariables(),
+          XDG_CONFIG_HOME: join(this.folder, "config"),
+          CREWSHIP_API_KEY: API_KEY,
+        },
         stdio: ["ignore", "pipe", "pipe"],
       },
     );

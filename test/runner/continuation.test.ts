@@ -90,7 +90,7 @@ for (const version of VERSIONS) {
       const run_id = await crash(threads, "ask", { input: { log: [] } }, isDone);
       const { done, messages } = await proceed(threads, "ask", { run_id, input: { log: [] } });
       assert.equal(done.outcome, "interrupted");
-      assert.deepEqual(done.interrupts![0]!.value, { question: "first?" });
+      assert.deepEqual(threads.log("t").questions()[0]!.value, { question: "first?" });
       assert.ok(messages.every(({ type }) => type === "read" || type === "done"));
     });
 
@@ -103,7 +103,7 @@ for (const version of VERSIONS) {
       const run_id = await crash(threads, "ask", { command }, isDone);
       const { done } = await proceed(threads, "ask", { run_id, command });
       assert.equal(done.outcome, "interrupted");
-      assert.deepEqual(done.interrupts![0]!.value, { question: "second?" });
+      assert.deepEqual(threads.log("t").questions()[0]!.value, { question: "second?" });
       const { done: last } = await agent!.run({ command: { resume: "second answer" } });
       assert.equal(last.outcome, "succeeded");
       assert.equal(threads.log("t").values().answer, "second answer");
@@ -120,8 +120,22 @@ for (const version of VERSIONS) {
       const run_id = await crash(threads, "ask", { command }, isResume, true);
       const { done } = await proceed(threads, "ask", { run_id, command });
       assert.equal(done.outcome, "interrupted");
-      assert.deepEqual(done.interrupts![0]!.value, { question: "second?" });
+      assert.deepEqual(threads.log("t").questions()[0]!.value, { question: "second?" });
       assert.equal(threads.log("t").values().answer, "yes");
+    });
+
+    test("a command was committed in a thread that waited for nothing: what it leads to follows", async () => {
+      const threads = new Threads();
+      const first = await Agent.load(directory, "./src/graphs.ts:commanded", { threads });
+      await first.run({ input: { log: [] } });
+      await first.stop();
+      const command = { update: { log: ["y"] }, goto: "target" };
+      const isWrites = (message: RunnerMessage) => message.type === "writes";
+      const run_id = await crash(threads, "commanded", { command }, isWrites, true);
+      const { done, output } = await proceed(threads, "commanded", { run_id, command });
+      assert.equal(done.outcome, "succeeded", JSON.stringify(done.error));
+      assert.deepEqual(threads.log("t").values().log, ["go", "target", "y", "target"]);
+      assert.deepEqual(output, { log: ["y", "target"] });
     });
 
     test("it stood before a node it must stop at: it stops again, unapproved", async () => {

@@ -15,6 +15,7 @@ import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import type { Framework } from "../../src/core/deployment.ts";
 import type { Json } from "../../src/core/json.ts";
 import {
   parseRunnerMessage,
@@ -26,14 +27,19 @@ import {
 import { MemoryLog } from "./memory_store.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const MAIN = join(ROOT, "runners/node/main.ts");
+const NODE_RUNNER = join(ROOT, "runners/node/main.ts");
+const PYTHON_RUNNER = join(ROOT, "runners/python/main.py");
 const DEADLINE_MS = 20_000;
+/** Importing a framework takes seconds of processor time, on a machine that runs other tests beside. */
+const LOAD_DEADLINE_MS = 90_000;
 
 export const VERSIONS = ["1.7", "0.2"] as const;
 export type Version = (typeof VERSIONS)[number];
 
 const made: string[] = [];
+const children = new Set<ChildProcess>();
 process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
   for (const directory of made) rmSync(directory, { recursive: true, force: true });
 });
 
@@ -69,6 +75,11 @@ export function nodeModules(version: Version): string {
     else renameSync(building, cache);
   }
   return join(cache, "node_modules");
+}
+
+/** What starts an agent process: Python's under an interpreter, else Node's. */
+export function runnerCommand(python: string | undefined): [command: string, args: string[]] {
+  return python ? [python, [PYTHON_RUNNER]] : [process.execPath, [NODE_RUNNER]];
 }
 
 export type RunResult = {
@@ -119,9 +130,9 @@ export class Agent {
     resolve: (message: RunnerMessage) => void;
   }[] = [];
 
-  private constructor(directory: string, threads: Threads, env: Record<string, string>) {
+  private constructor(directory: string, threads: Threads, env: Record<string, string>, python?: string) {
     this.threads = threads;
-    this.child = spawn(process.execPath, [MAIN], {
+    this.child = spawn(...runnerCommand(python), {
       cwd: directory,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
       stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -137,28 +148,34 @@ export class Agent {
     // A killed process resets the pipe; its exit is what counts.
     const lines = createInterface({ input: this.#pipe }).on("error", () => {});
     lines.on("line", (line) => this.#receive(parseRunnerMessage(line)));
-    process.once("exit", () => this.child.kill("SIGKILL"));
+    children.add(this.child);
     // A test that failed before it stopped its agent must not hang; whoever waits holds the loop with a deadline.
     this.child.unref();
     for (const stream of this.child.stdio) (stream as Socket | null)?.unref();
     this.exited = new Promise((done) => this.child.once("exit", () => done()));
     this.child.once("exit", (code, signal) => {
+      children.delete(this.child);
       for (const run of this.#runs.values())
         run.reject(new Error(`exited ${code} ${signal}: ${this.stderr}`));
     });
   }
 
   /** Starts a process without waiting for its agent to load. */
-  static start(directory: string, threads = new Threads(), env: Record<string, string> = {}): Agent {
-    return new Agent(directory, threads, env);
+  static start(
+    directory: string,
+    threads = new Threads(),
+    env: Record<string, string> = {},
+    python?: string,
+  ): Agent {
+    return new Agent(directory, threads, env, python);
   }
 
   static async load(
     directory: string,
     entrypoint: string,
-    { framework = "langgraph-js", threads = new Threads(), ...limits }: LoadOptions = {},
+    { framework = "langgraph-js", threads = new Threads(), python, env = {}, ...limits }: LoadOptions = {},
   ): Promise<Agent> {
-    const agent = new Agent(directory, threads, {});
+    const agent = new Agent(directory, threads, env, python);
     const loaded = await agent.loadReply(directory, entrypoint, framework, limits);
     if (loaded.type !== "loaded") await agent.kill();
     assert.equal(loaded.type, "loaded", JSON.stringify(loaded));
@@ -168,8 +185,8 @@ export class Agent {
   async loadReply(
     directory: string,
     entrypoint: string,
-    framework: "langgraph-js" | "function" = "langgraph-js",
-    limits: { max_unacknowledged_bytes?: number; max_warm_bytes?: number } = {},
+    framework: Framework = "langgraph-js",
+    limits: LoadLimits = {},
   ): Promise<RunnerMessage> {
     await this.message((message) => message.type === "ready");
     this.send({
@@ -177,20 +194,22 @@ export class Agent {
       framework,
       entrypoint,
       directory,
+      chat: { input_key: null, output_key: null },
       max_unacknowledged_bytes: 8 * 1024 * 1024,
       max_warm_bytes: 64 * 1024 * 1024,
+      max_memory_mb: 1024,
       ...limits,
     });
-    return this.message(({ type }) => type === "loaded" || type === "load_failed");
+    return this.message(({ type }) => type === "loaded" || type === "load_failed", LOAD_DEADLINE_MS);
   }
 
   send(message: ServerMessage): void {
     this.#pipe.write(`${JSON.stringify(message)}\n`);
   }
 
-  message(matches: (message: RunnerMessage) => boolean): Promise<RunnerMessage> {
+  message(matches: (message: RunnerMessage) => boolean, deadlineMs = DEADLINE_MS): Promise<RunnerMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<RunnerMessage>();
-    const timer = setTimeout(() => reject(new Error(`no such message: ${this.stderr}`)), DEADLINE_MS);
+    const timer = setTimeout(() => reject(new Error(`no such message: ${this.stderr}`)), deadlineMs);
     this.#waiting.push({
       matches,
       resolve: (message) => {
@@ -262,6 +281,7 @@ export class Agent {
       interrupt_before: null,
       interrupt_after: null,
       stream_tokens: true,
+      artifacts: null,
       deployment_id: "dep_1",
       version_id: "ver_1",
       ...given,
@@ -318,11 +338,18 @@ export class Agent {
   }
 }
 
-export type LoadOptions = {
-  framework?: "langgraph-js" | "function";
-  threads?: Threads;
+type LoadLimits = {
   max_unacknowledged_bytes?: number;
   max_warm_bytes?: number;
+  chat?: { input_key: string | null; output_key: string | null };
+};
+
+export type LoadOptions = LoadLimits & {
+  framework?: Framework;
+  threads?: Threads;
+  /** The interpreter of a Python agent. */
+  python?: string | undefined;
+  env?: Record<string, string>;
 };
 
 export function human(content: string, id?: string): Json {

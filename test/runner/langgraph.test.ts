@@ -109,15 +109,15 @@ for (const version of VERSIONS) {
       const first = await agent.run({ thread: "ask", input: { log: ["start"] } });
       assert.equal(first.done.outcome, "interrupted");
       assert.deepEqual(first.output, { log: ["start", "before"] });
-      const [question] = first.done.interrupts!;
+      const [question] = log.questions();
       assert.deepEqual(question!.value, { question: "first?" });
       assert.equal(question!.task, "ask");
       assert.ok(question!.id.length >= 16);
       assert.deepEqual(log.head!.shown!.next, ["ask"]);
       const second = await agent.run({ thread: "ask", command: { resume: "yes" } });
       assert.equal(second.done.outcome, "interrupted");
-      assert.deepEqual(second.done.interrupts![0]!.value, { question: "second?" });
-      assert.notEqual(second.done.interrupts![0]!.id, question!.id);
+      assert.deepEqual(log.questions()[0]!.value, { question: "second?" });
+      assert.notEqual(log.questions()[0]!.id, question!.id);
       assert.deepEqual(second.output, { answer: "yes", log: ["asked"] });
       const third = await agent.run({ thread: "ask", command: { resume: "no" } });
       assert.equal(third.done.outcome, "succeeded");
@@ -131,7 +131,7 @@ for (const version of VERSIONS) {
       const log = agent.threads.log("stops");
       const before = await agent.run({ thread: "stops", input: { log: [] }, interrupt_before: ["b"] });
       assert.equal(before.done.outcome, "interrupted");
-      assert.deepEqual(before.done.interrupts, []);
+      assert.deepEqual(log.questions(), []);
       assert.deepEqual(log.head!.shown!.next, ["b"]);
       const then = await agent.run({ thread: "stops", input: null, interrupt_after: ["b"] });
       assert.equal(then.done.outcome, "interrupted");
@@ -301,7 +301,10 @@ for (const version of VERSIONS) {
       const { done } = await first.run({ input: { log: ["in"] } });
       assert.equal(done.outcome, "interrupted");
       assert.deepEqual(
-        done.interrupts!.map(({ value, task }) => ({ value, task })),
+        threads
+          .log("t")
+          .questions()
+          .map(({ value, task }) => ({ value, task })),
         [{ value: "inside?", task: "outer" }],
       );
       await first.stop();
@@ -317,8 +320,9 @@ for (const version of VERSIONS) {
       const agent = await load("twice");
       const { done, output } = await agent.run({ thread: "twice", input: { log: [] } });
       assert.equal(done.outcome, "interrupted");
-      assert.deepEqual(done.interrupts!.map(({ value }) => value).toSorted(), ["left?", "right?"]);
-      assert.equal(new Set(done.interrupts!.map(({ id }) => id)).size, 2);
+      const questions = agent.threads.log("twice").questions();
+      assert.deepEqual(questions.map(({ value }) => value).toSorted(), ["left?", "right?"]);
+      assert.equal(new Set(questions.map(({ id }) => id)).size, 2);
       assert.deepEqual(output, { log: ["fine"] });
     });
 

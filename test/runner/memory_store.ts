@@ -104,6 +104,22 @@ export class MemoryLog {
     return this.#writes.get(`${namespace}\n${checkpointId}`) ?? [];
   }
 
+  /** What the head waits for, as the database finds it: questions of tasks that have written nothing else. */
+  questions(): { id: string; value: Json; task: string | undefined }[] {
+    const { head } = this;
+    if (!head) return [];
+    const writes = this.writesOf(head.checkpoint_id);
+    const answered = new Set(writes.filter(({ idx }) => idx >= 0).map(({ task_id }) => task_id));
+    const tasks = (head.shown?.tasks ?? []) as { id: string; name: string }[];
+    return writes
+      .filter(({ channel, task_id }) => channel === "__interrupt__" && !answered.has(task_id))
+      .flatMap(({ task_id, value }) => {
+        const asked = [this.show(value)].flat() as { id?: string; interrupt_id?: string; value: Json }[];
+        const task = tasks.find(({ id }) => id === task_id)?.name;
+        return asked.map((one) => ({ id: one.id ?? one.interrupt_id ?? task_id, value: one.value, task }));
+      });
+  }
+
   show(value: Json): Json {
     return show(value, (_log, number) => this.items[number]!);
   }

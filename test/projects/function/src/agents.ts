@@ -40,3 +40,37 @@ export function wait(_input: unknown, context: Context) {
     context.signal.addEventListener("abort", () => reject(new Error("aborted")));
   });
 }
+
+export async function* stream(_input: unknown, context: Context) {
+  yield { part: 1 };
+  context.state.seen = true;
+}
+
+export function unstorable(_input: unknown, context: Context) {
+  context.state.deep = { list: [1, () => 1] };
+}
+
+export async function chatter({ name }: { name: string }) {
+  console.log(`${name} out`);
+  console.error(`${name} err`);
+  process.stdout.write(`${name} without an end`);
+}
+
+export const printLine = ({ length }: { length: number }) => console.log("x".repeat(length));
+
+export function flood({ lines }: { lines: number }) {
+  for (let i = 0; i < lines; i++) console.log(`line ${i}`);
+}
+
+export const large = ({ length }: { length: number }) => ({ text: "x".repeat(length) });
+
+export function exit() {
+  console.log("last words");
+  setTimeout(() => process.exit(7), 50);
+  return new Promise(() => {});
+}
+
+export function block() {
+  console.log("blocked");
+  for (;;);
+}

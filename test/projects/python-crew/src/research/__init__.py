@@ -1,0 +1,1 @@
+"""A crew whose model is a provider on loopback."""
