@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { firstEventCase } from "./cases/first_event.ts";
 import { longThreadCase } from "./cases/long_thread.ts";
+import { pythonTurnCase } from "./cases/python_turn.ts";
 import { throughputCase } from "./cases/throughput.ts";
 import { tokensCase } from "./cases/tokens.ts";
 import { turnCase } from "./cases/turn.ts";
 import { format, type Table } from "./measure.ts";
 
-const all = [turnCase, firstEventCase, throughputCase, tokensCase, longThreadCase];
+const all = [turnCase, firstEventCase, throughputCase, tokensCase, longThreadCase, pythonTurnCase];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

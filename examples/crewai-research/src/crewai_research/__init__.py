@@ -1,0 +1,1 @@
+"""A crew that looks a subject up and writes a report about it."""
