@@ -17,6 +17,7 @@ from .crew_files import TaskFiles
 from .crew_output import MAX_NAME_CHARACTERS
 from .encode import safely
 from .errors import CodedError
+from .json_types import parsed
 from .pipe import RunPipe
 
 # Before 1.10, which brought this, CrewAI loses the tools a streaming model calls.
@@ -114,7 +115,10 @@ class RunEvents:
         self._pipe.emit("agent.error", {**_about_agent(event), "error": str(event.error)})
 
     def _tool_called(self, _source: Any, event: Any) -> None:
-        self._pipe.emit("tool.called", {"tool": event.tool_name, "input": safely(event.tool_args)})
+        given = event.tool_args
+        # A model that writes its calls in its text gives them as JSON.
+        shown = parsed(given) if isinstance(given, str) else safely(given)
+        self._pipe.emit("tool.called", {"tool": event.tool_name, "input": shown})
 
     def _tool_finished(self, _source: Any, event: Any) -> None:
         self._pipe.emit("tool.result", {"tool": event.tool_name, "output": safely(event.output)})

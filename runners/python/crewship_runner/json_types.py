@@ -28,3 +28,16 @@ def tag_of(value: Json) -> list[Json] | None:
         return None
     tag = value.get(TAG)
     return tag if type(tag) is list and tag and type(tag[0]) is str else None
+
+
+def parsed(text: str) -> Json:
+    """What a text of JSON says; any other text as it is."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _refuse(constant: str) -> None:
+    """NaN and Infinity are Python's, and no JSON."""
+    raise ValueError(constant)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 
 from .encode import safely
 from .errors import message_of
+from .json_types import parsed
 from .pipe import RunPipe
 from .shown import is_internal
 
@@ -76,7 +76,7 @@ class ToolEvents(_Events):
     ) -> None:
         name = about.get("name") or (serialized or {}).get("name") or "tool"
         self._names[run_id] = name
-        given = _parsed(input_str) if inputs is None else safely(inputs)
+        given = parsed(input_str) if inputs is None else safely(inputs)
         self._pipe.emit("tool.called", {"tool": name, "input": given})
 
     def on_tool_end(self, output: Any, *, run_id: UUID, **_about: Any) -> None:
@@ -119,10 +119,3 @@ def _block_text(block: Any) -> str:
         return block
     text = block.get("text") if isinstance(block, dict) else None
     return text if isinstance(text, str) and str(block.get("type")).startswith("text") else ""
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
