@@ -117,7 +117,10 @@ test("an agent that does not load in time is ended, and so is one whose process 
 
 test("a Python agent whose interpreter is missing is an error that says what to do", async () => {
   const { message } = await loadErrorOf({ python: "/nowhere/bin/python" });
-  assert.match(message, /its Python interpreter \/nowhere\/bin\/python is missing\. The next run makes its environment anew/);
+  assert.match(
+    message,
+    /its Python interpreter \/nowhere\/bin\/python is missing\. The next run makes its environment anew/,
+  );
   const nowhere = await loadErrorOf({ python: "/nowhere/bin/python", directory: "/nowhere/at/all" });
   assert.match(nowhere.message, /could not be started in \/nowhere\/at\/all/);
 });
