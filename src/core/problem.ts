@@ -42,6 +42,10 @@ const catalogue = {
     (d: Details) =>
       `Thread ${d.thread_id} has moved on since this update was computed. Read its state and try again.`,
   ],
+  interrupt_not_waiting: [
+    409,
+    (d: Details) => `Thread ${d.thread_id} ${d.message ?? "waits for no such answer."}`,
+  ],
   no_version: [409, (d: Details) => `No running version found for ${d.environment} environment`],
   wrong_deployment: [409, (d: Details) => `Thread ${d.thread_id} belongs to another deployment.`],
   idempotency_mismatch: [

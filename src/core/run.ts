@@ -8,7 +8,7 @@ export const environments = ["production", "staging"] as const;
 export const EnvironmentSchema = Type.Enum([...environments], { default: "production" });
 export type Environment = (typeof environments)[number];
 
-/** Why a run failed. Codes: agent_error, load_failed, run_timeout, worker_lost, output_not_json, needs_thread, … */
+/** Why a run failed. Codes: agent_error, load_failed, run_timeout, worker_lost, output_not_json, needs_thread, interrupt_not_waiting, checkpoint_gone. */
 export const RunError = Type.Object({
   code: Type.String(),
   message: Type.String(),
@@ -52,6 +52,13 @@ export const AcceptedRun = Type.Object(
 );
 export type AcceptedRun = Static<typeof AcceptedRun>;
 
+/** What a run does about those that are pending or running in its thread. */
+export const multitaskStrategies = ["reject", "enqueue", "interrupt", "rollback"] as const;
+export type MultitaskStrategy = (typeof multitaskStrategies)[number];
+
+/** A year. */
+const MAX_AFTER_S = 31_536_000;
+
 const NodeNames = Type.Unsafe<string[] | "*">({
   anyOf: [{ type: "array", items: { type: "string" }, maxItems: 1000 }, { const: "*" }],
   description: 'Names of nodes, or "*" for all.',
@@ -72,7 +79,14 @@ export const RunRequest = Type.Object(
       Type.String({ description: "Start from this checkpoint instead of the newest." }),
     ),
     multitask_strategy: Type.Optional(
-      Type.Enum(["reject"], { description: "What to do when the thread is busy.", default: "reject" }),
+      Type.Enum([...multitaskStrategies], {
+        description:
+          "What to do when the thread is busy: refuse this run, let it wait its turn, or cancel what is there, keeping or dropping the checkpoints it made.",
+        default: "reject",
+      }),
+    ),
+    after_seconds: Type.Optional(
+      Type.Number({ minimum: 0, maximum: MAX_AFTER_S, description: "Begin no sooner than this from now." }),
     ),
     config: Type.Optional(JsonObjectSchema),
     metadata: Type.Optional(JsonObjectSchema),

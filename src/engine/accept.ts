@@ -1,16 +1,22 @@
-/** Accepts runs: decides by the thread's one row who may run, and claims the run in the same commit when it can. */
+/**
+ * Accepts runs: decides by the thread's one row who may run, makes room as the run's strategy says, and claims the run
+ * in the same commit when it can.
+ */
 import { randomBytes } from "node:crypto";
 import { escapeTags } from "../core/encoding.ts";
 import { runId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
-import type { AcceptedRun, RunRequest } from "../core/run.ts";
+import type { AcceptedRun, MultitaskStrategy, RunRequest } from "../core/run.ts";
 import type { Transaction } from "../store/database.ts";
 import { activeVersion } from "../store/deployments.ts";
 import type { Attempt } from "../store/idempotency.ts";
-import { createRun, liveRun } from "../store/runs.ts";
-import { findThread, occupyThread, type ThreadRow } from "../store/threads.ts";
+import { liveRun } from "../store/queue.ts";
+import { createRun } from "../store/runs.ts";
+import { occupyThread, type ThreadRow } from "../store/threads.ts";
 import { begin, type Execution } from "./begin.ts";
+import { cancelIn } from "./cancel.ts";
+import { checkAnswer, checkForm, checkNodes } from "./check_command.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
 import { type Node, newLog, PENDING_TOPIC } from "./node.ts";
 import { once } from "./once.ts";
@@ -25,17 +31,20 @@ export type RunOrder = {
 };
 
 /**
- * Stores the run, and claims it for this node when it has a free place. Resolves once that is durable. Throws
- * thread_busy, no_version or not_found, having changed nothing.
+ * Stores the run, and claims it for this node when it is its turn and there is a free place. Resolves once that is
+ * durable. Throws thread_busy, no_version, not_found, interrupt_not_waiting or a 400, having changed nothing.
  */
 export async function accept(node: Node, worker: Worker, order: RunOrder): Promise<AcceptedRun> {
+  await checkNodes(node, order);
   const place = worker.reserve();
   let committed: Execution | undefined;
   try {
-    const { accepted, execution } = await node.database.transaction(async (tx) => {
+    const { accepted, execution, canceled } = await node.database.transaction(async (tx) => {
       let execution: Execution | undefined;
+      let canceled: string[] = [];
       const answer = await once(tx, order.attempt, async () => {
         const run = await store(tx, node, order);
+        canceled = run.canceled;
         if (place && run.machine === node.machine && !worker.isSettling(run.log_id)) {
           execution = await begin(tx, node, run);
         }
@@ -49,9 +58,10 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
         };
         return accepted as unknown as Json;
       });
-      return { accepted: answer as unknown as AcceptedRun, execution };
+      return { accepted: answer as unknown as AcceptedRun, execution, canceled };
     });
     committed = execution;
+    for (const run_id of canceled) worker.stop(run_id);
     return accepted;
   } finally {
     if (committed) worker.start(committed);
@@ -65,16 +75,24 @@ type StoredRun = {
   version_id: string;
   version_number: number;
   machine: string;
+  /** The runs it took the place of. */
+  canceled: string[];
 };
 
 async function store(tx: Transaction, node: Node, order: RunOrder): Promise<StoredRun> {
   const environment = order.request.environment ?? "production";
   const version = await activeVersion(tx, order.deployment_id, environment);
   if (version?.status !== "ready") throw new Problem("no_version", { environment });
-  const log_id = order.thread ? await occupy(tx, order.thread) : await newLog(tx);
+  checkForm(order.request, version.framework);
+  const strategy = order.request.multitask_strategy ?? "reject";
+  const { log_id, canceled, queued } = order.thread
+    ? await occupy(tx, order.thread, strategy)
+    : { log_id: await newLog(tx), canceled: [], queued: false };
   if (order.request.checkpoint_id !== undefined) {
     await findCheckpointOf(tx, log_id, order.request.checkpoint_id);
   }
+  // What a run in the queue finds to answer is known when its turn comes.
+  if (order.thread && !queued) await checkAnswer(tx, order.thread, order.request);
   const run_id = runId(Date.now(), log_id, randomBytes(8));
   await createRun(tx, {
     log_id,
@@ -92,16 +110,26 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
     version_id: version.version_id,
     version_number: version.number,
     machine: version.machine,
+    canceled,
   };
 }
 
-async function occupy(tx: Transaction, thread: ThreadRow): Promise<number> {
-  if (await occupyThread(tx, thread.log_id)) return thread.log_id;
-  const current = await findThread(tx, thread.thread_id);
-  if (current?.log_id !== thread.log_id)
-    throw new Problem("not_found", { what: "thread", id: thread.thread_id });
-  const live = await liveRun(tx, thread.log_id);
-  throw new Problem("thread_busy", { thread_id: thread.thread_id, run_id: live?.run_id ?? null });
+/** Makes the thread busy for one more run. `queued`: others come before it. */
+async function occupy(
+  tx: Transaction,
+  { thread_id, log_id }: ThreadRow,
+  strategy: MultitaskStrategy,
+): Promise<{ log_id: number; canceled: string[]; queued: boolean }> {
+  const canceled: string[] = [];
+  for (;;) {
+    if (await occupyThread(tx, log_id)) return { log_id, canceled, queued: false };
+    const live = await liveRun(tx, log_id);
+    if (!live) throw new Problem("not_found", { what: "thread", id: thread_id });
+    if (strategy === "reject") throw new Problem("thread_busy", { thread_id, run_id: live.run_id });
+    if (strategy === "enqueue") return { log_id, canceled, queued: true };
+    const action = strategy === "rollback" ? "rollback" : "cancel";
+    if (await cancelIn(tx, { log_id, run_id: live.run_id }, action)) canceled.push(live.run_id);
+  }
 }
 
 /** What a client sends is data, whatever tags it contains. */

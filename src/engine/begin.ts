@@ -3,7 +3,8 @@ import type { Lease } from "../core/lease.ts";
 import type { Transaction } from "../store/database.ts";
 import { getVersion, type VersionRow } from "../store/deployments.ts";
 import { appendEvents } from "../store/events.ts";
-import { claimRun, type MovedRun } from "../store/runs.ts";
+import { claimRun } from "../store/queue.ts";
+import type { MovedRun } from "../store/runs.ts";
 import { readHead } from "../store/threads.ts";
 import { logTopic, type Node } from "./node.ts";
 

@@ -5,9 +5,9 @@ import type { Transaction } from "../store/database.ts";
 import { clearHiddenLog, dropPositions } from "../store/logs.ts";
 import { positionsOfRun } from "../store/ranges.ts";
 import { advance, findRun, type RunRow } from "../store/runs.ts";
-import { openQuestions } from "../store/states.ts";
+import { headWaits } from "../store/states.ts";
 import { touchThread } from "../store/threads.ts";
-import { logTopic, type Node } from "./node.ts";
+import { logTopic, type Node, PENDING_TOPIC } from "./node.ts";
 import type { Worker } from "./worker.ts";
 
 /** `cancel` keeps the checkpoints the run has committed, `rollback` drops them. Throws for a run that is over. */
@@ -40,9 +40,10 @@ export async function cancelIn(
   if (action === "rollback") {
     const range = await positionsOfRun(tx, run.log_id, run.run_id);
     if (range) await dropPositions(tx, run.log_id, [range]);
-    // The question that the run had answered is open again.
-    if ((await openQuestions(tx, run.log_id)).length > 0) await touchThread(tx, run.log_id, "interrupted");
   }
+  // The question that the run was to answer is open again.
+  if (!moved.queued && (await headWaits(tx, run.log_id))) await touchThread(tx, run.log_id, "interrupted");
+  else if (moved.queued) tx.hint(PENDING_TOPIC);
   if (moved.thread_id === null) await clearHiddenLog(tx, run.log_id);
   tx.hint(logTopic(run.log_id));
   return true;

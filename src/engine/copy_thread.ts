@@ -7,7 +7,7 @@ import { type CheckpointRow, rootCheckpointsBetween } from "../store/checkpoints
 import type { Transaction } from "../store/database.ts";
 import type { Attempt } from "../store/idempotency.ts";
 import { branchLog, branchPoint, dropPositions, openView, readLog, type View } from "../store/logs.ts";
-import { openQuestions } from "../store/states.ts";
+import { headWaits } from "../store/states.ts";
 import { createThread, readHead, showThread, type ThreadRow } from "../store/threads.ts";
 import { lastWriteOf } from "../store/writes.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
@@ -31,7 +31,7 @@ export async function copyThread(
         thread_id: prefixedId("thr", randomBytes(12)),
         log_id,
         deployment_id: source.deployment_id ?? "",
-        status: (await openQuestions(tx, log_id)).length > 0 ? "interrupted" : "idle",
+        status: (await headWaits(tx, log_id)) ? "interrupted" : "idle",
         metadata: order.metadata ?? (JSON.parse(source.metadata) as JsonObject),
         initial_values: source.initial_values === null ? null : (JSON.parse(source.initial_values) as Json),
         copied_from: source.thread_id,

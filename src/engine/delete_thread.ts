@@ -1,7 +1,7 @@
 /** Deletes threads: a running run is canceled first, the name goes at once, the log is swept later. */
 
 import { abandonLog } from "../store/logs.ts";
-import { liveRun } from "../store/runs.ts";
+import { liveRun } from "../store/queue.ts";
 import { deleteThreadRow, type ThreadRow } from "../store/threads.ts";
 import { cancelIn } from "./cancel.ts";
 import { logTopic, type Node } from "./node.ts";

@@ -16,6 +16,7 @@ import { agentVersion } from "./agent_version.ts";
 import { answerRead } from "./answer_read.ts";
 import { artifactFolder } from "./artifacts.ts";
 import type { Execution } from "./begin.ts";
+import { refusedStart } from "./check_command.ts";
 import { end, type Fact, failure, hasCheckpoint, storeDone, storeFacts } from "./commit.ts";
 import { giveBack } from "./give_back.ts";
 import type { Node } from "./node.ts";
@@ -32,6 +33,12 @@ export async function execute(node: Node, execution: Execution, signal: AbortSig
   try {
     slot = await takeSlot(node, execution, signal);
     const start = await runStart(node, execution);
+    // A later attempt has begun already, and may have used up what it answers.
+    const refused = start.attempt === 1 ? await refusedStart(node.database, start, start) : undefined;
+    if (refused) {
+      await node.database.transaction((tx) => end(tx, execution, "fail", failure(refused)));
+      return;
+    }
     execution.seated = true;
     await follow(node, execution, slot.run(start, signal));
   } catch (error) {

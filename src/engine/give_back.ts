@@ -34,6 +34,7 @@ export async function giveBack(
     const ending = failure({ code: "worker_lost", message: reason });
     const moved = await advance(tx, "fail", lease, { lease, ending });
     if (moved?.thread_id === null) await clearHiddenLog(tx, lease.log_id);
+    if (moved?.queued) tx.hint(PENDING_TOPIC);
   }
   tx.hint(logTopic(lease.log_id));
 }

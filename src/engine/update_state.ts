@@ -14,7 +14,7 @@ import { activeVersion } from "../store/deployments.ts";
 import { type Attempt, earlierAnswer } from "../store/idempotency.ts";
 import { appendItems } from "../store/items.ts";
 import { openView, readLog, type View } from "../store/logs.ts";
-import { liveRun } from "../store/runs.ts";
+import { liveRun } from "../store/queue.ts";
 import { showCheckpoints } from "../store/states.ts";
 import { findThread, readHead, type ThreadRow, touchThread } from "../store/threads.ts";
 import { putWrites } from "../store/writes.ts";

@@ -4,13 +4,13 @@
  */
 import { type Lease, RENEW_MS } from "../core/lease.ts";
 import { renewLeases } from "../store/leases.ts";
-import { claimableRuns } from "../store/runs.ts";
+import { claimableRuns, nextDueMs } from "../store/queue.ts";
 import { agentVersion } from "./agent_version.ts";
 import { begin, type Execution } from "./begin.ts";
 import { end, failure } from "./commit.ts";
 import { execute } from "./execute.ts";
 import { giveBack } from "./give_back.ts";
-import type { Wait } from "./hints.ts";
+import { SLOW_TIMER_MS, type Wait } from "./hints.ts";
 import { type Node, PENDING_TOPIC } from "./node.ts";
 
 /** How long a stopping node lets its runs finish before it gives them back. */
@@ -131,12 +131,17 @@ export class Worker {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       this.#wait = this.#node.hints.wait(PENDING_TOPIC, signal);
+      let dueMs: number | undefined;
       try {
         await this.#claimSome();
+        dueMs = await nextDueMs(this.#node.database);
       } catch (error) {
         this.#node.logger.error({ error: String(error) }, "could not look for pending runs");
       }
+      const due =
+        dueMs === undefined ? undefined : setTimeout(this.#wait.end, Math.min(dueMs, SLOW_TIMER_MS));
       await this.#wait.over;
+      clearTimeout(due);
     }
   }
 

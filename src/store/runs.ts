@@ -3,14 +3,17 @@ import { show } from "../core/encoding.ts";
 import type { Event } from "../core/event.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import type { Lease } from "../core/lease.ts";
-import { type MoveName, moves, type RunStatus } from "../core/moves.ts";
+import { type MoveName, moves, type RunStatus, type ThreadStatus } from "../core/moves.ts";
 import type { Environment, Run, RunError, RunRequest } from "../core/run.ts";
 import { first, type Queryable } from "./database.ts";
 import { insertEvents } from "./events.ts";
 import { itemLookup } from "./items.ts";
-import { createLease, grantLease } from "./leases.ts";
+import { createLease } from "./leases.ts";
 import { takeRunNumber } from "./logs.ts";
 import { join, type Sql, sql, where } from "./sql.ts";
+
+/** Condition: the run is pending or running. */
+export const isLive = sql`status in ('pending', 'running')`;
 
 export type NewRun = {
   log_id: number;
@@ -27,10 +30,11 @@ export async function createRun(tx: Queryable, run: NewRun): Promise<void> {
   const { request } = run;
   await tx.query(sql`
     insert into runs (log_id, run_id, thread_id, deployment_id, version_id, environment, status, attempt,
-      lost_processes, lost_nodes, metadata, timeout_s, created_at)
+      lost_processes, lost_nodes, metadata, timeout_s, created_at, due_at, queue_number)
     values (${run.log_id}, ${run.run_id}, ${run.thread_id}, ${run.deployment_id}, ${run.version_id},
       ${run.environment}, 'pending', 0, 0, 0, ${JSON.stringify(request.metadata ?? {})}, ${request.timeout_s ?? null},
-      ${tx.dialect.now})`);
+      ${tx.dialect.now}, ${tx.dialect.nowPlus(request.after_seconds ?? 0)},
+      (select coalesce(max(queue_number), 0) + 1 from runs where log_id = ${run.log_id} and ${isLive}))`);
   await tx.query(sql`
     insert into run_requests (log_id, run_id, input, command, config, checkpoint_id, interrupt_before, interrupt_after)
     values (${run.log_id}, ${run.run_id}, ${JSON.stringify(request.input ?? null)}, ${text(request.command)},
@@ -188,18 +192,6 @@ export async function readRequest(q: Queryable, log_id: number, run_id: string):
   };
 }
 
-/** The live run of a log, if any: the running one, else the oldest pending one. */
-export async function liveRun(
-  q: Queryable,
-  log_id: number,
-): Promise<{ run_id: string; status: RunStatus } | undefined> {
-  return first(
-    await q.query<{ run_id: string; status: RunStatus }>(sql`
-      select run_id, status from runs where log_id = ${log_id} and status in ('pending', 'running')
-      order by status desc, run_id limit 1`),
-  );
-}
-
 /** How a run ended: what its row keeps, and the data of its last event. `metadata` replaces the run's. */
 export type Ending = {
   output?: Json;
@@ -218,6 +210,8 @@ export type MovedRun = {
   timeout_s: number | null;
   started_at: string | null;
   completed_at: string | null;
+  /** Another run of the thread waits for its turn. */
+  queued: boolean;
 };
 
 /**
@@ -238,7 +232,7 @@ export async function advance(
   if (over !== (ending !== undefined)) throw new Error(`${name} ${over ? "needs" : "has no"} ending`);
   const begins = name === "claim" || over;
   const moved = first(
-    await tx.query<MovedRun>(sql`
+    await tx.query<Omit<MovedRun, "queued">>(sql`
       update runs set status = ${move.to}
         ${
           name === "claim"
@@ -261,14 +255,15 @@ export async function advance(
     await tx.query(sql`
       update runs set run_number = ${moved.run_number} where log_id = ${run.log_id} and run_id = ${run.run_id}`);
   }
-  await tx.query(sql`
+  const [thread] = await tx.query<{ status: ThreadStatus }>(sql`
     update threads set updated_at = ${tx.dialect.now}, status = case
-      when exists (select 1 from runs where log_id = ${run.log_id} and status in ('pending', 'running')) then 'busy'
+      when exists (select 1 from runs where log_id = ${run.log_id} and ${isLive}) then 'busy'
       else ${move.thread} end
-    where log_id = ${run.log_id}`);
+    where log_id = ${run.log_id} returning status`);
+  const result = { ...moved, queued: over && thread?.status === "busy" };
   if (move.last_event !== null && ending)
-    await end(tx, moved, { type: move.last_event, data: ending.data(moved) });
-  return moved;
+    await end(tx, result, { type: move.last_event, data: ending.data(result) });
+  return result;
 }
 
 const holds = (lease: Lease): Sql => sql`and exists (
@@ -283,34 +278,6 @@ async function end(tx: Queryable, run: MovedRun, event: Event): Promise<void> {
   );
   if (!lease) throw new Error(`live run ${run.run_id} had no lease row`);
   await insertEvents(tx, run.log_id, run.run_number ?? 0, lease.last_seq + 1, [event]);
-}
-
-/** Claims a pending run for a node. Undefined: somebody else has it, or another run of the thread is running. */
-export async function claimRun(
-  tx: Queryable,
-  run: { log_id: number; run_id: string },
-  node_id: string,
-): Promise<{ lease: Lease; run: MovedRun } | undefined> {
-  const running = await tx.query(sql`select 1 from runs where log_id = ${run.log_id} and status = 'running'`);
-  if (running.length > 0) return undefined;
-  const moved = await advance(tx, "claim", run);
-  if (!moved) return undefined;
-  const lease = { log_id: run.log_id, run_id: run.run_id, node_id, attempt: moved.attempt };
-  await grantLease(tx, lease);
-  return { lease, run: moved };
-}
-
-/** Runs that wait for a node, oldest first, one per thread, of versions this node can execute. */
-export async function claimableRuns(
-  q: Queryable,
-  machine: string,
-  limit: number,
-): Promise<{ log_id: number; run_id: string; version_id: string }[]> {
-  return q.query(sql`
-    select runs.log_id, runs.run_id, runs.version_id from runs join versions on versions.version_id = runs.version_id
-    where runs.status = 'pending' and versions.machine = ${machine}
-      and not exists (select 1 from runs other where other.log_id = runs.log_id and other.status = 'running')
-    order by runs.created_at limit ${limit}`);
 }
 
 /** A checkpoint was committed: what was lost before it no longer counts. */

@@ -7,6 +7,7 @@ import { type CheckpointRow, channelValues, checkpointAt } from "./checkpoints.t
 import type { Queryable } from "./database.ts";
 import { itemLookup } from "./items.ts";
 import { openView, readLog, type View } from "./logs.ts";
+import { sql } from "./sql.ts";
 import { type PendingWrite, pendingWrites } from "./writes.ts";
 
 const INTERRUPT_CHANNEL = "__interrupt__";
@@ -85,6 +86,12 @@ export async function showState(
   return { ...checkpoint!, tasks, interrupts: interrupts.map(withoutTaskId) };
 }
 
+/** What was asked at a checkpoint, whether or not it was answered since. */
+export async function askedQuestions(q: Queryable, view: View, row: CheckpointRow): Promise<Interrupt[]> {
+  const writes = await pendingWrites(q, view, row.namespace, row.checkpoint_id);
+  return (await questionsIn(q, writes, row.shown?.tasks ?? [], "asked")).map(withoutTaskId);
+}
+
 /** The open questions of a log's head. */
 export async function openQuestions(q: Queryable, log_id: number): Promise<Interrupt[]> {
   const view = await openView(q, log_id);
@@ -95,6 +102,18 @@ export async function openQuestions(q: Queryable, log_id: number): Promise<Inter
   return (await questionsIn(q, writes, head.shown?.tasks ?? [])).map(withoutTaskId);
 }
 
+/** A log's head waits for a person: a question is open there, or its run stopped there at a breakpoint. */
+export async function headWaits(q: Queryable, log_id: number): Promise<boolean> {
+  if ((await openQuestions(q, log_id)).length > 0) return true;
+  const view = await openView(q, log_id);
+  const { head_position } = await readLog(q, log_id);
+  const head = head_position === null ? undefined : await checkpointAt(q, view, head_position);
+  if (!head?.run_id || !head.shown?.next.length) return false;
+  const stopped = await q.query(sql`
+    select 1 from runs where run_id = ${head.run_id} and status = 'interrupted'`);
+  return stopped.length > 0;
+}
+
 type AskedBy = Interrupt & { task_id: string };
 
 /** A question is open until its task has written something else. Its id is the framework's, else its task's. */
@@ -102,8 +121,11 @@ async function questionsIn(
   q: Queryable,
   writes: readonly PendingWrite[],
   tasks: readonly Json[],
+  which: "open" | "asked" = "open",
 ): Promise<AskedBy[]> {
-  const answered = new Set(writes.filter((write) => write.idx >= 0).map((write) => write.task_id));
+  const answered = new Set(
+    which === "asked" ? [] : writes.filter((write) => write.idx >= 0).map((write) => write.task_id),
+  );
   const open = writes.filter((write) => write.channel === INTERRUPT_CHANNEL && !answered.has(write.task_id));
   if (open.length === 0) return [];
   const lookup: ItemLookup = await itemLookup(

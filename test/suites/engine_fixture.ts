@@ -139,7 +139,7 @@ export class Engine {
   }
 
   async accept(
-    thread: Thread | null,
+    thread: Pick<Thread, "thread_id"> | null,
     input: Json,
     request: RunRequest = {},
     options: { attempt?: Attempt; on?: Executing } = {},

@@ -16,15 +16,8 @@ import { giveBack } from "../../src/engine/give_back.ts";
 import type { Queryable } from "../../src/store/database.ts";
 import { appendEvents, LeaseLost, readEvents } from "../../src/store/events.ts";
 import { expiredLeases, renewLeases, revokeLease } from "../../src/store/leases.ts";
-import {
-  advance,
-  claimableRuns,
-  claimRun,
-  findRun,
-  listRuns,
-  liveRun,
-  showRuns,
-} from "../../src/store/runs.ts";
+import { claimableRuns, claimRun, liveRun } from "../../src/store/queue.ts";
+import { advance, findRun, listRuns, showRuns } from "../../src/store/runs.ts";
 import { sql } from "../../src/store/sql.ts";
 import { deleteThreadRow } from "../../src/store/threads.ts";
 import { type HeldRun, type Open, type Store, withStore } from "./store_fixture.ts";
