@@ -9,6 +9,7 @@ import type { Classes } from "./framework.ts";
 import type { Host } from "./host.ts";
 import { ThreadMemory } from "./memory.ts";
 import type { Done, RunPipe } from "./pipe.ts";
+import { type Asked, answerIn, askedAt, Questions } from "./questions.ts";
 import { safely } from "./shown.ts";
 
 export type FunctionContext = {
@@ -16,6 +17,11 @@ export type FunctionContext = {
   state: Record<string, unknown>;
   /** Sends an event: `emit("progress", { percent: 40 })`, or `emit({ … })` for a `custom` one. */
   emit(type: string | object, data?: unknown): void;
+  /**
+   * Asks a person. The run ends; the thread's next run, with `command.resume`, calls the function again, and this returns
+   * the answer.
+   */
+  interrupt(question: unknown): unknown;
   signal: AbortSignal;
   thread_id: string | null;
   run_id: string;
@@ -27,9 +33,19 @@ type Start = {
   memory: ThreadMemory;
   state: Record<string, unknown>;
   stored: Record<string, Json>;
+  /** The values the function is first called with, and its input; encoded. */
+  begin: Record<string, Json>;
+  input: Json;
+  answers: Json[];
   parent: string | null;
   step: number;
+  /** An earlier attempt of this run has committed its question. */
+  hasAsked: boolean;
 };
+
+/** LangGraph's own number and name for what a task asks: the newest counts. */
+const INTERRUPT_IDX = -3;
+const INTERRUPT_CHANNEL = "__interrupt__";
 
 export class FunctionHost implements Host {
   readonly #agent: AgentFunction;
@@ -43,21 +59,38 @@ export class FunctionHost implements Host {
   async run(start: RunStart, pipe: RunPipe, signal: AbortSignal): Promise<Done> {
     try {
       const thread = await this.#open(start, pipe);
+      if (thread.hasAsked) return { outcome: "interrupted" };
+      const questions = new Questions(thread.answers);
       const context: FunctionContext = {
         state: thread.state,
         emit: (type, data) => emit(pipe, type, data),
+        interrupt: (question) => questions.ask(question),
         signal,
         thread_id: start.thread_id,
         run_id: start.run_id,
       };
-      const result = await drain(await this.#agent(unescapeTags(start.input), context), pipe, signal);
+      const result = await this.#call(thread.input, context, questions, pipe);
       if (signal.aborted) return { outcome: "canceled" };
+      if (questions.open) {
+        ask(thread, context.state, questions.open.value, this.#agent.name || "function", pipe);
+        return { outcome: "interrupted" };
+      }
       const output = encodeOutput(result);
       commit(thread, context.state, pipe);
       return { outcome: "succeeded", output };
     } catch (error) {
       if (signal.aborted) return { outcome: "canceled" };
       return { outcome: "failed", error: describeError(error) };
+    }
+  }
+
+  /** Once it has asked, what it returns or throws on its way out no longer matters. */
+  async #call(input: Json, context: FunctionContext, questions: Questions, pipe: RunPipe): Promise<unknown> {
+    try {
+      return await drain(await this.#agent(unescapeTags(input), context), pipe, context.signal);
+    } catch (error) {
+      if (questions.open) return undefined;
+      throw error;
     }
   }
 
@@ -74,24 +107,38 @@ export class FunctionHost implements Host {
     if (chosen === undefined) {
       const initial = start.initial_values === null ? {} : unescapeTags(start.initial_values);
       for (const [key, value] of Object.entries(initial ?? {})) setOwn(state, key, value);
-      return { memory, state, stored: {}, parent: null, step: -1 };
+      const begin = encodeState(state, memory);
+      const fresh = { answers: [], parent: null, step: -1, hasAsked: false };
+      return { memory, state, stored: {}, begin, input: start.input, ...fresh };
     }
     const page = await pipe.read({ kind: "tuple", namespace: "", checkpoint_id: chosen });
     const checkpoint = page.checkpoints[0];
     if (!checkpoint) throw new Error(`The checkpoint ${chosen} does not exist in this thread.`);
     const decoder = new Decoder(this.#classes, memory, page.items);
-    for (const [key, value] of Object.entries(checkpoint.channels))
-      setOwn(state, key, await decoder.decode(value));
+    const decoded = await decodeState(checkpoint.channels, decoder);
+    // Encoded again from the decoded values: the same value has the same form, however it was stored.
+    const stored = encodeState(decoded, memory);
     const { step } = (checkpoint.metadata ?? {}) as { step?: unknown };
-    return {
-      memory,
-      state,
-      // Encoded again from the decoded values: the same value has the same form, however it was stored.
-      stored: encodeState(state, memory),
-      parent: chosen,
-      step: typeof step === "number" ? step : -1,
-    };
+    const at = { memory, stored, parent: chosen, step: typeof step === "number" ? step : -1 };
+    const asked = askedAt(checkpoint);
+    const hasAsked = asked !== undefined && checkpoint.run_id === start.run_id;
+    const { resume } = (isObject(start.command) ? start.command : {}) as { resume?: Json };
+    if (!asked || resume === undefined) {
+      return { ...at, state: decoded, begin: stored, input: start.input, answers: [], hasAsked };
+    }
+    const { begin, input, question, answers } = asked;
+    const given = [...answers, answerIn(resume, question)];
+    return { ...at, state: await decodeState(begin, decoder), begin, input, answers: given, hasAsked };
   }
+}
+
+async function decodeState(
+  channels: Record<string, Json>,
+  decoder: Decoder,
+): Promise<Record<string, unknown>> {
+  const state: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(channels)) setOwn(state, key, await decoder.decode(value));
+  return state;
 }
 
 /** Everything is encoded again: code that changes its state in place leaves no trace by identity. */
@@ -103,7 +150,32 @@ function encodeState(state: Record<string, unknown>, memory: ThreadMemory): Reco
   return encoded;
 }
 
-function commit({ memory, stored, parent, step }: Start, state: unknown, pipe: RunPipe): void {
+/** Leaves the state as it stands with the question on it. */
+function ask(thread: Start, state: unknown, value: unknown, task: string, pipe: RunPipe): void {
+  const id = v6();
+  const asked = encode([{ id, value: value ?? null, task }], "the question", thread.memory, "write");
+  const { input, begin, answers } = thread;
+  const kept: Asked = { question: id, input, begin, answers };
+  const checkpoint_id = commit(thread, state, pipe, kept, [{ id, name: task }]);
+  const items = thread.memory.ledger.takeNew();
+  pipe.writes({
+    namespace: "",
+    checkpoint_id,
+    task_id: id,
+    task_path: "",
+    writes: [[INTERRUPT_IDX, INTERRUPT_CHANNEL, asked]],
+    ...(items && { items }),
+  });
+}
+
+/** Returns the id of the checkpoint. `tasks` wait there for an answer, with what is `kept` for the run that brings it. */
+function commit(
+  { memory, stored, parent, step }: Start,
+  state: unknown,
+  pipe: RunPipe,
+  kept?: Asked,
+  tasks: { id: string; name: string }[] = [],
+): string {
   if (typeof state !== "object" || state === null || Array.isArray(state)) {
     throw new EncodingError("context.state must be an object: assign to its keys.");
   }
@@ -114,19 +186,21 @@ function commit({ memory, stored, parent, step }: Start, state: unknown, pipe: R
       setOwn(channels, key, value);
   }
   const items = memory.ledger.takeNew();
+  const checkpoint_id = v6();
   pipe.checkpoint({
     namespace: "",
-    checkpoint_id: v6(),
+    checkpoint_id,
     parent_checkpoint_id: parent,
     step: step + 1,
     source: "run",
     channels,
     removed: Object.keys(stored).filter((key) => !Object.hasOwn(after, key)),
-    state: {},
+    state: kept ?? {},
     metadata: { step: step + 1, source: "run" },
-    shown: { keys: Object.keys(after), next: [], tasks: [] },
+    shown: { keys: Object.keys(after), next: tasks.map(({ name }) => name), tasks },
     ...(items && { items }),
   });
+  return checkpoint_id;
 }
 
 function encodeOutput(result: unknown): Json {

@@ -112,6 +112,62 @@ for (const runner of runners()) {
       await agent.stop();
     });
 
+    test("asks, and is called again with its input, the answers so far and the state it began with", async () => {
+      const agent = await load("approve");
+      const log = agent.threads.log("t");
+      const input = { of: { $crewship: "data" } };
+      const first = await agent.run({
+        input: { of: { $crewship: ["object", input.of] } },
+        initial_values: { history: ["an entry that is long enough to be stored as an item of its own"] },
+      });
+      assert.equal(first.done.outcome, "interrupted", JSON.stringify(first.done));
+      const asking = log.checkpoints.at(-1)!;
+      const [question] = log.questions();
+      assert.deepEqual(question!.value, { question: "how much?", of: input.of });
+      assert.equal(question!.task, "approve");
+      assert.deepEqual(asking.shown!.next, ["approve"]);
+      assert.deepEqual([log.values().count, log.values().left], [1, true], "what it did so far can be seen");
+
+      const second = await agent.run({ command: { resume: { [question!.id]: 5 } } });
+      assert.equal(second.done.outcome, "interrupted");
+      assert.deepEqual(
+        second.events.map(({ data }) => log.show(data)),
+        [{ input }],
+      );
+      assert.deepEqual(log.questions()[0]!.value, ["for whom?"]);
+      assert.equal(log.values().count, 1, "a step that is repeated counts once");
+
+      const third = await agent.run({ command: { resume: { first: "Ada" } } });
+      assert.deepEqual(third.output, { amount: 5, name: { first: "Ada" } });
+      const { history, ...values } = log.values();
+      assert.deepEqual(values, { count: 1, left: true, paid: [5, { first: "Ada" }] });
+      assert.equal((history as unknown[]).length, 1);
+
+      const again = await agent.run({
+        checkpoint_id: asking.checkpoint_id,
+        command: { resume: 6 },
+      });
+      assert.equal(again.done.outcome, "interrupted", "the first question can be answered otherwise");
+      const other = await agent.run({ command: { resume: "Bob" } });
+      assert.deepEqual(other.output, { amount: 6, name: "Bob" });
+      const fresh = await agent.run({ input: { of: "tea" } });
+      assert.equal(fresh.done.outcome, "interrupted");
+      assert.equal(log.values().count, 2, "an input instead of an answer is a new beginning");
+      await agent.stop();
+    });
+
+    test("whose earlier attempt has asked does not ask again", async () => {
+      const agent = await load("approve");
+      const log = agent.threads.log("t");
+      const run_id = "run_asked";
+      await agent.run({ run_id, input: { of: "tea" } });
+      const { done, events } = await agent.run({ run_id, input: { of: "tea" }, attempt: 2 });
+      assert.equal(done.outcome, "interrupted");
+      assert.deepEqual(events, []);
+      assert.equal(log.checkpoints.length, 1);
+      await agent.stop();
+    });
+
     test("runs without a thread in a hidden log", async () => {
       const agent = await load("count");
       const { output } = await agent.run({ thread_id: null, input: { by: 1 } });

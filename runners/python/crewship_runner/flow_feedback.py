@@ -7,6 +7,8 @@ import json
 import types
 from typing import Any
 
+from .questions import answer_in
+
 try:
     from crewai.flow.async_feedback.providers import ConsoleProvider
     from crewai.flow.async_feedback.types import HumanFeedbackPending, PendingFeedbackContext
@@ -60,9 +62,9 @@ def question_of(context: PendingFeedbackContext, id: str) -> dict:
     return {"id": id, "value": value, "task": method}
 
 
-def answer_in(resume: Any, question_id: str) -> str:
-    """The value of `command.resume`, or of {question id: value}, as the text that CrewAI calls feedback."""
-    answer = resume[question_id] if isinstance(resume, dict) and set(resume) == {question_id} else resume
+def feedback_in(resume: Any, question_id: str) -> str:
+    """The answer as the text that CrewAI calls feedback."""
+    answer = answer_in(resume, question_id)
     if answer is None:
         return ""
     return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)

@@ -17,14 +17,14 @@ from .crew_loops import in_own_loop
 from .crew_memo import remembering
 from .crew_output import flow_output, flow_values
 from .decode import unescape_tags
-from .encode import safely
+from .encode import encode, safely
 from .errors import CodedError, describe_error
 from .flow_feedback import (
     HumanFeedbackPending,
     NoTerminal,
     PendingFeedbackContext,
-    answer_in,
     choose_exactly,
+    feedback_in,
     question_of,
 )
 from .flow_persistence import ThreadPersistence
@@ -65,8 +65,8 @@ class FlowHost:
         state.values = flow_values(flow._state)
         if isinstance(result, HumanFeedbackPending):
             question = question_of(result.context, str(uuid.uuid4()))
-            kept = {PENDING: result.context.to_dict(), QUESTION: question["id"]}
-            state.commit(pipe, kept=kept, next=[question["task"]])
+            context = encode(result.context.to_dict(), "what the flow keeps for the answer")
+            state.commit(pipe, kept={PENDING: context, QUESTION: question["id"]}, next=[question["task"]])
             state.ask(pipe, [question])
             return {"outcome": "interrupted", **events.usage()}
         state.commit(pipe)
@@ -89,7 +89,7 @@ class FlowHost:
         command = start["command"] or {}
         if "resume" in command:
             flow = _asked_flow(flow, state, save)
-            answer = answer_in(unescape_tags(command["resume"]), state.kept[QUESTION])
+            answer = feedback_in(unescape_tags(command["resume"]), state.kept[QUESTION])
             work = partial(flow.resume_async, answer)
         else:
             flow.persistence = ThreadPersistence.of_run(save)
@@ -118,7 +118,7 @@ def _asked_flow(flow: Any, state: KeptState, save: Callable[[Any], None]) -> Any
             "The thread waits for no answer, so command.resume has nothing to answer. Send input instead, or start from "
             "the checkpoint that asked.",
         )
-    context = PendingFeedbackContext.from_dict(state.kept[PENDING])
+    context = PendingFeedbackContext.from_dict(state.decode(state.kept[PENDING]))
     persistence = ThreadPersistence.of_run(save, (state.values, context))
     return type(flow).from_pending(context.flow_id, persistence, **flow_fields(flow))
 

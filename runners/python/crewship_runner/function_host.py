@@ -11,17 +11,26 @@ from .cancel import Cancel
 from .decode import unescape_tags
 from .encode import EncodingError, encode, safely
 from .errors import CodedError
+from .ids import new_checkpoint_id
 from .kept_state import KeptState
 from .pipe import RunPipe
+from .questions import Interrupted, Questions, answer_in
 from .threads import in_thread
+
+# What a checkpoint that asks keeps for the run that answers, encoded: the id of the question, the input as it was sent,
+# the values when the function was first called, and the answers so far.
+QUESTION, INPUT, BEGIN, ANSWERS = "question", "input", "begin", "answers"
 
 
 class Context:
     """What a function is given beside its input."""
 
-    def __init__(self, start: dict, state: KeptState, pipe: RunPipe, signal: Cancel) -> None:
+    def __init__(
+        self, start: dict, state: KeptState, pipe: RunPipe, signal: Cancel, questions: Questions
+    ) -> None:
         self._state = state
         self._pipe = pipe
+        self._questions = questions
         # Aborts when the run is canceled or takes too long: signal.aborted, signal.wait(seconds).
         self.signal = signal
         self.thread_id: str | None = start["thread_id"]
@@ -44,6 +53,11 @@ class Context:
         encoded = safely(content)
         self._pipe.emit(name, encoded if isinstance(encoded, dict) else {"value": encoded})
 
+    def interrupt(self, question: object) -> Any:
+        """Asks a person. The run ends; the thread's next run, with `command.resume`, calls the function again, and this
+        returns the answer."""
+        return self._questions.ask(question)
+
 
 class FunctionHost:
     graph = None
@@ -54,12 +68,34 @@ class FunctionHost:
 
     async def run(self, start: dict, pipe: RunPipe, cancel: Cancel) -> dict:
         state = await KeptState.open(start, pipe)
-        context = Context(start, state, pipe, cancel)
-        result = await self._call(unescape_tags(start["input"]), context)
+        if start["attempt"] > 1 and QUESTION in state.kept and state.made_by == start["run_id"]:
+            # An earlier attempt has committed its question.
+            return {"outcome": "interrupted"}
+        kept = _begin(start, state)
+        questions = Questions(kept[ANSWERS])
+        context = Context(start, state, pipe, cancel, questions)
+        try:
+            result = await self._call(unescape_tags(kept[INPUT]), context)
+        except Interrupted:
+            result = None
+        except Exception:
+            # Once it has asked, what it raises on its way out no longer matters.
+            if questions.open is None:
+                raise
+            result = None
         cancel.raise_if_aborted()
+        if questions.open is not None:
+            self._ask(questions.open["value"], kept, state, pipe)
+            return {"outcome": "interrupted"}
         output = _encode_output(result)
         state.commit(pipe)
         return {"outcome": "succeeded", "output": output}
+
+    def _ask(self, value: Any, kept: dict, state: KeptState, pipe: RunPipe) -> None:
+        """Leaves the state as it stands with the question on it."""
+        id, task = new_checkpoint_id(), getattr(self._agent, "__name__", "function")
+        state.commit(pipe, kept={**kept, QUESTION: id}, next=[task], tasks=[{"id": id, "name": task}])
+        state.ask(pipe, [{"id": id, "value": value, "task": task}])
 
     async def update(self, update: dict, pipe: RunPipe) -> dict:
         message = (
@@ -80,6 +116,17 @@ class FunctionHost:
                 _emit_yielded(context, event)
             return None
         return await in_thread(_drain, result, context) if inspect.isgenerator(result) else result
+
+
+def _begin(start: dict, state: KeptState) -> dict:
+    """What the function is called with: its input and answers so far. The state is what it was at its first call."""
+    command = start["command"] or {}
+    if "resume" not in command or QUESTION not in state.kept:
+        return {INPUT: start["input"], BEGIN: state.begin, ANSWERS: []}
+    asked = state.kept
+    state.values = {key: state.decode(value) for key, value in asked[BEGIN].items()}
+    answers = [*asked[ANSWERS], answer_in(command["resume"], asked[QUESTION])]
+    return {INPUT: asked[INPUT], BEGIN: asked[BEGIN], ANSWERS: answers}
 
 
 def _is_async(agent: Callable[..., Any]) -> bool:

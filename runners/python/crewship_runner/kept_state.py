@@ -3,7 +3,7 @@ encoded again at each commit: code that changes its state in place leaves no tra
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .decode import Decoder, unescape_tags
@@ -22,11 +22,16 @@ class KeptState:
     def __init__(self, memory: ThreadMemory, values: dict[str, Any], parent: str | None, step: int) -> None:
         # Live values; change them freely between commits.
         self.values = values
-        # What the checkpoint it started from kept for the host, and the questions it waits at.
-        self.kept: Any = {}
+        # What the checkpoint it started from kept for the host, encoded, and the questions it waits at.
+        self.kept: dict[str, Any] = {}
         self.writes: list[dict] = []
+        # The run that committed that checkpoint.
+        self.made_by: str | None = None
         self._memory = memory
+        # The values it started from, encoded.
+        self.begin: dict[str, Any] = {}
         self._stored: dict[str, Any] = {}
+        self._decoder: Decoder | None = None
         self._parent = parent
         self._step = step
 
@@ -38,7 +43,9 @@ class KeptState:
         chosen = start["checkpoint_id"] or (head["checkpoint_id"] if head else None)
         if chosen is None:
             initial = start["initial_values"]
-            return cls(memory, {} if initial is None else dict(unescape_tags(initial)), None, -1)
+            state = cls(memory, {} if initial is None else dict(unescape_tags(initial)), None, -1)
+            state.begin = state._encode()
+            return state
         page = await pipe.aread({"kind": "tuple", "namespace": "", "checkpoint_id": chosen})
         if not page["checkpoints"]:
             raise ValueError(f"The checkpoint {chosen} does not exist in this thread.")
@@ -47,21 +54,28 @@ class KeptState:
         values = {key: decoder.decode(value) for key, value in stored["channels"].items()}
         step = (stored["metadata"] or {}).get("step")
         state = cls(memory, values, chosen, step if isinstance(step, int) else -1)
-        state.kept = decoder.decode(stored["state"]) or {}
+        state._decoder = decoder
+        state.kept = stored["state"] or {}
+        state.made_by = stored["run_id"]
         state.writes = [{**write, "value": decoder.decode(write["value"])} for write in stored["writes"]]
         # Encoded again from the decoded values: the same value has the same form, however it was stored.
-        state._stored = state._encode()
+        state.begin = state._stored = state._encode()
         return state
+
+    def decode(self, encoded: Any) -> Any:
+        """A value the checkpoint it started from has kept."""
+        assert self._decoder is not None
+        return self._decoder.decode(encoded)
 
     def commit(
         self,
         pipe: RunPipe,
         *,
-        kept: Mapping[str, Any] | None = None,
+        kept: dict[str, Any] | None = None,
         next: Sequence[str] = (),
         tasks: Sequence[dict] = (),
     ) -> str:
-        """One checkpoint with the values that differ from what is stored; `kept` is for the host of the next run."""
+        """One checkpoint with the values that differ from what is stored; `kept`, encoded, is for the host of the next run."""
         after = self._encode()
         changed = {key: value for key, value in after.items() if self._differs(key, value)}
         checkpoint_id = new_checkpoint_id()
@@ -74,7 +88,7 @@ class KeptState:
             "source": "run",
             "channels": changed,
             "removed": [key for key in self._stored if key not in after],
-            "state": encode(dict(kept or {}), "what the run keeps for the next one"),
+            "state": kept or {},
             "metadata": {"step": self._step, "source": "run"},
             "shown": {"keys": list(after), "next": list(next), "tasks": list(tasks)},
         }

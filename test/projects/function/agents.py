@@ -80,3 +80,18 @@ def exit(input, context):
 def block(input, context):
     print("blocked")
     time.sleep(3600)
+
+
+def approve(input, context):
+    """Counts, asks twice, and tells what it was told."""
+    context.state["count"] = context.state.get("count", 0) + 1
+    context.emit("called", {"input": input})
+    try:
+        amount = context.interrupt({"question": "how much?", "of": input["of"]})
+        name = context.interrupt(["for whom?"])
+    except Exception:
+        return "swallowed"
+    finally:
+        context.state["left"] = True
+    context.state["paid"] = [amount, name]
+    return {"amount": amount, "name": name}

@@ -1,5 +1,6 @@
 /** Plain functions as agents. */
 type Context = {
+  interrupt(question: unknown): unknown;
   state: Record<string, unknown>;
   emit(type: string | object, data?: unknown): void;
   signal: AbortSignal;
@@ -73,4 +74,22 @@ export function exit() {
 export function block() {
   console.log("blocked");
   for (;;);
+}
+
+/** Counts, asks twice, and tells what it was told. */
+export function approve(input: { of: string }, context: Context) {
+  context.state.count = Number(context.state.count ?? 0) + 1;
+  context.emit("called", { input });
+  let amount: unknown;
+  let name: unknown;
+  try {
+    amount = context.interrupt({ question: "how much?", of: input.of });
+    name = context.interrupt(["for whom?"]);
+  } catch {
+    return "swallowed";
+  } finally {
+    context.state.left = true;
+  }
+  context.state.paid = [amount, name];
+  return { amount, name };
 }
