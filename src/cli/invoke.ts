@@ -1,35 +1,46 @@
 /** `crewship invoke`: starts one run, in a thread or alone, and shows what comes of it. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { CrewshipClient } from "../client/client.ts";
 import { isLastEvent } from "../core/moves.ts";
-import { type Environment, environments, type Run } from "../core/run.ts";
+import type { Run } from "../core/run.ts";
+import type { Interrupt } from "../core/thread.ts";
 import { EXIT_REFUSED, UsageError } from "./failure.ts";
-import { readJson } from "./json_input.ts";
-import { clean, note, paint, paintError, print, printJson, seconds, terminalWidth } from "./output.ts";
+import {
+  clean,
+  inline,
+  note,
+  paint,
+  paintError,
+  print,
+  printJson,
+  seconds,
+  terminalWidth,
+} from "./output.ts";
+import { addRequestOptions, type RequestOptions, runRequest } from "./run_request.ts";
 import { chosenDeployment, interruptible, openSession } from "./session.ts";
 import { EventTree } from "./tree.ts";
 
-type Options = { thread?: string; input?: string; stream?: boolean; environment?: Environment };
+type Options = RequestOptions & { thread?: string; stream?: boolean };
 
 const examples = `
 Examples:
   $ crewship invoke -i '{"messages":[{"role":"user","content":"Hello"}]}'
   $ crewship invoke dep_… --stream -i '{"topic":"tea"}'
   $ crewship invoke --thread thr_… --stream -i '{"messages":[{"role":"user","content":"And now?"}]}'
+  $ crewship invoke --thread thr_… --resume yes                  answer what the agent asked
+  $ crewship invoke --thread thr_… -i '{…}' --strategy enqueue   wait until the thread is free
+  $ crewship invoke --thread thr_… --checkpoint 1f1e… -i '{…}'   go on from an earlier state
   $ cat input.json | crewship invoke -i - --json
 `;
 
 export function addInvoke(program: Command): void {
-  program
+  const command = program
     .command("invoke")
     .description("start a run and show what comes of it")
     .argument("[deployment]", "the deployment, dep_…; needed only when the server has several")
     .option("--thread <id>", "run in this thread; without it the run stands alone and remembers nothing")
-    .option("-i, --input <json>", "the run's input; - reads it from stdin")
-    .option("--stream", "show the run's events as they come")
-    .addOption(
-      new Option("--environment <name>", "the environment whose version runs").choices([...environments]),
-    )
+    .option("--stream", "show the run's events as they come");
+  addRequestOptions(command)
     .addHelpText("after", examples)
     .action(async (deployment: string | undefined, options: Options, command: Command) => {
       const { client, json } = openSession(command);
@@ -40,6 +51,10 @@ export function addInvoke(program: Command): void {
         follow(client, accepted, { ...options, json, signal }),
       );
       if (!options.stream) show(run, json);
+      if (run.status === "interrupted" && run.thread_id !== null && !json) {
+        const { interrupts = [] } = await client.getThread(run.thread_id);
+        showQuestions(run.thread_id, interrupts);
+      }
       if (run.status === "failed" || run.status === "canceled") process.exitCode = EXIT_REFUSED;
     });
 }
@@ -50,12 +65,14 @@ async function start(
   deployment: string | undefined,
   options: Options,
 ): Promise<string> {
-  const request = {
-    ...(options.input !== undefined && { input: await readJson("-i", options.input) }),
-    ...(options.environment !== undefined && { environment: options.environment }),
-  };
+  const request = await runRequest(options);
   const idempotencyKey = crypto.randomUUID();
   if (options.thread === undefined) {
+    const { input, environment, config, metadata, timeout_s, ...inThread } = request;
+    const [first] = Object.keys(inThread);
+    if (first !== undefined) {
+      throw new UsageError(`A run without a thread takes no ${first}. Name one with --thread.`);
+    }
     const { deployment_id } = await chosenDeployment(client, deployment);
     return (await client.createStatelessRun({ deployment_id, ...request }, { idempotencyKey })).run_id;
   }
@@ -125,13 +142,21 @@ function show(run: Run, json: boolean): void {
   if (run.status === "succeeded") note(`${paintError("green", `✅ Run completed${took}`)} ${name}`);
   else if (run.status === "canceled") note(`${paintError("yellow", "⏹ Run canceled")} ${name}`);
   else if (run.status === "interrupted") {
-    note(
-      `${paintError("yellow", "⏸ Run stopped to ask.")} \`crewship thread state ${run.thread_id}\` shows the question. ${name}`,
-    );
+    note(`${paintError("yellow", "⏸ Run stopped to ask.")} ${name}`);
   } else {
     note(
       `${paintError("red", "❌ Run failed:")} ${clean(run.error_message ?? run.error?.message ?? "for no reason it gave")} ${name}`,
     );
     if (run.error?.traceback) note(paintError("dim", clean(run.error.traceback.trimEnd())));
   }
+}
+
+/** What waits for an answer, and the command that gives it. */
+function showQuestions(thread_id: string, interrupts: Interrupt[]): void {
+  for (const { id, value, task } of interrupts) {
+    note(`  ${clean(inline(value))}${paintError("dim", task ? ` (${clean(task)}, ${id})` : ` (${id})`)}`);
+  }
+  const answer = interrupts.length > 1 ? `'{"${interrupts[0]!.id}": …, …}'` : "'…'";
+  const going = interrupts.length > 0 ? `--resume ${answer}` : "-i null";
+  note(`${paintError("dim", "Go on with:")} crewship invoke --thread ${thread_id} ${going}`);
 }

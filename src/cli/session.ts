@@ -57,3 +57,10 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
     throw new InvalidArgumentError(`It takes a whole number from ${least} to ${most}.`);
   };
 }
+
+/** A parser for commander: a number of seconds, from 0 on. */
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
+  throw new InvalidArgumentError("It takes a number of seconds.");
+}
