@@ -22,6 +22,8 @@ export type Config = Readonly<{
   concurrency: number;
   cors: readonly string[];
   durability: Durability;
+  /** How long events and files are kept after their run is over, in days; null: for ever. */
+  retentionDays: number | null;
   logLevel: LogLevel;
   /** A key that is always accepted with every right; null: none. */
   apiKey: string | null;
@@ -44,6 +46,7 @@ export type Flags = {
   concurrency?: string;
   cors?: string;
   durability?: string;
+  retentionDays?: string;
   logLevel?: string;
 };
 
@@ -54,6 +57,7 @@ const names = {
   concurrency: ["CREWSHIP_CONCURRENCY", "100"],
   cors: ["CREWSHIP_CORS_ORIGINS", ""],
   durability: ["CREWSHIP_DURABILITY", "full"],
+  retentionDays: ["CREWSHIP_RETENTION_DAYS", "30"],
   logLevel: ["CREWSHIP_LOG_LEVEL", "info"],
 } as const satisfies Record<keyof Flags, readonly [string, string]>;
 
@@ -80,6 +84,7 @@ export function readConfig(
       .map((origin) => origin.trim())
       .filter(Boolean),
     durability: choice("--durability", setting("durability"), ["full", "normal"] as const),
+    retentionDays: integer("--retention-days", setting("retentionDays"), 0, 36_500) || null,
     logLevel: choice("--log-level", setting("logLevel"), logLevels),
     apiKey: environment.CREWSHIP_API_KEY || null,
     cache: join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "crewship"),

@@ -97,6 +97,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
     node_id: prefixedId("node", randomBytes(12)),
     machine: config.machine,
     artifacts: join(config.data, "artifacts"),
+    retentionDays: config.retentionDays,
     database,
     supervisor,
     hints: new Hints(database),

@@ -106,15 +106,16 @@ export async function showEvents(
     json: boolean;
     signal: AbortSignal;
     after?: string;
+    types?: string[];
     silent?: boolean;
     now?: (() => Date) | undefined;
   },
 ): Promise<void> {
-  const { json, signal, silent = false, now } = options;
+  const { json, signal, silent = false, now, after, types } = options;
   const tree = new EventTree({ run_id, paint, width: terminalWidth(), now });
   let ended = false;
   try {
-    for await (const event of client.runEvents(run_id, { signal, after: options.after })) {
+    for await (const event of client.runEvents(run_id, { signal, after, types })) {
       ended = isLastEvent(event.type);
       if (silent) continue;
       if (json) printJson(event);

@@ -10,7 +10,7 @@ import {
 import { resumeValue } from "./chat_messages.ts";
 import { UsageError } from "./failure.ts";
 import { readJson, readJsonObject } from "./json_input.ts";
-import { seconds } from "./session.ts";
+import { list, seconds } from "./session.ts";
 
 export type RequestOptions = {
   input?: string;
@@ -19,8 +19,8 @@ export type RequestOptions = {
   update?: string;
   goto?: string[];
   checkpoint?: string;
-  interruptBefore?: string;
-  interruptAfter?: string;
+  interruptBefore?: string[];
+  interruptAfter?: string[];
   strategy?: MultitaskStrategy;
   afterSeconds?: number;
   timeout?: number;
@@ -38,8 +38,8 @@ export function addRequestOptions(command: Command): Command {
     .option("--update <json>", "instead of an input: change a graph's state")
     .option("--goto <nodes...>", "instead of an input: go to these nodes of a graph")
     .option("--checkpoint <id>", "start from this checkpoint instead of the newest")
-    .option("--interrupt-before <nodes>", 'stop before these nodes: names with commas between, or "*"')
-    .option("--interrupt-after <nodes>", "stop after these nodes")
+    .option("--interrupt-before <nodes>", 'stop before these nodes: names with commas between, or "*"', list)
+    .option("--interrupt-after <nodes>", "stop after these nodes", list)
     .addOption(
       new Option("--strategy <name>", "what to do when the thread is busy").choices([...multitaskStrategies]),
     )
@@ -83,11 +83,6 @@ async function commandOf({ resume, update, goto }: RequestOptions): Promise<RunR
   };
 }
 
-function nodes(text: string): string[] | "*" {
-  return text === "*"
-    ? "*"
-    : text
-        .split(",")
-        .map((name) => name.trim())
-        .filter(Boolean);
+function nodes(names: string[]): string[] | "*" {
+  return names.includes("*") ? "*" : names;
 }

@@ -15,7 +15,7 @@ import {
   seconds,
   statusFormat,
 } from "./output.ts";
-import { interruptible, openSession, wholeNumber } from "./session.ts";
+import { interruptible, list, openSession, wholeNumber } from "./session.ts";
 
 type ListOptions = {
   deployment?: string;
@@ -76,10 +76,14 @@ export function addRuns(program: Command): void {
     .command("cancel")
     .description("stop a pending or running run; what it had committed stays")
     .argument("<run>", "run_…")
-    .addHelpText("after", "\nExample:\n  $ crewship runs cancel run_…\n")
-    .action(async (id: string, _options: unknown, command: Command) => {
+    .option("--rollback", "drop the checkpoints it made")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ crewship runs cancel run_…\n  $ crewship runs cancel run_… --rollback\n",
+    )
+    .action(async (id: string, { rollback }: { rollback?: boolean }, command: Command) => {
       const { client, json } = openSession(command);
-      const answer = await client.cancelRun(id);
+      const answer = await client.cancelRun(id, rollback ? "rollback" : "cancel");
       if (json) return printJson(answer);
       print(`${paint("yellow", "⏹")} ${id} is ${answer.status}.`);
     });
@@ -89,18 +93,30 @@ export function addRuns(program: Command): void {
     .description("a run's events from the first one, to the end; follows a run that goes on")
     .argument("<run>", "run_…")
     .option("--after <id>", "only what came after this event")
+    .option(
+      "--types <types>",
+      "only these, with commas between, such as tool.*,log; the last event always comes",
+      list,
+    )
     .addHelpText(
       "after",
-      "\nExamples:\n  $ crewship runs events run_…\n  $ crewship runs events run_… --json --after 12\n",
+      "\nExamples:\n  $ crewship runs events run_…\n  $ crewship runs events run_… --json --after 12\n  $ crewship runs events run_… --types 'tool.*'\n",
     )
-    .action(async (id: string, { after }: { after?: string }, command: Command) => {
+    .action(async (id: string, { after, types }: { after?: string; types?: string[] }, command: Command) => {
       const { client, json } = openSession(command);
       const { status } = await client.getRun(id);
       // Events carry no time of their own: only what arrives while we look on can be given one.
       const now = isOver(status) ? undefined : () => new Date();
       await interruptible(
         () => `You left ${id}; nothing was canceled.`,
-        (signal) => showEvents(client, id, { json, signal, now, ...(after !== undefined && { after }) }),
+        (signal) =>
+          showEvents(client, id, {
+            json,
+            signal,
+            now,
+            ...(after !== undefined && { after }),
+            ...(types && { types }),
+          }),
       );
     });
 }

@@ -51,6 +51,7 @@ export function addServerOptions(command: Command): Command {
         "normal",
       ]),
     )
+    .option("--retention-days <n>", "how long events outlive their run; 0: for ever (default: 30)")
     .addOption(
       new Option("--log-level <level>", "how much the server's own log says").choices([...logLevels]),
     )

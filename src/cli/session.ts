@@ -64,3 +64,13 @@ export function seconds(text: string): number {
   if (text.trim() !== "" && Number.isFinite(value) && value >= 0) return value;
   throw new InvalidArgumentError("It takes a number of seconds.");
 }
+
+/** A parser for commander: names with commas between. */
+export function list(text: string): string[] {
+  const names = text
+    .split(",")
+    .map((name) => name.trim())
+    .filter(Boolean);
+  if (names.length > 0) return names;
+  throw new InvalidArgumentError("It takes names with commas between.");
+}

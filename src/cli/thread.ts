@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { type ThreadStatus, threadStatuses } from "../core/moves.ts";
 import type { Thread } from "../core/thread.ts";
 import { chat } from "./chat.ts";
+import { followThread } from "./follow_thread.ts";
 import { printHistory } from "./history.ts";
 import { readJsonObject } from "./json_input.ts";
 import {
@@ -19,7 +20,7 @@ import {
   statusFormat,
   summary,
 } from "./output.ts";
-import { chosenDeployment, openSession, wholeNumber } from "./session.ts";
+import { chosenDeployment, interruptible, list, openSession, wholeNumber } from "./session.ts";
 
 type ListOptions = { status?: ThreadStatus; metadata?: string; limit: number; cursor?: string };
 type HistoryOptions = { limit: number; before?: string; run?: string; steps?: boolean };
@@ -151,6 +152,26 @@ export function addThread(program: Command): void {
         ...state.interrupts.map(({ value }): [string, string] => ["asks", inline(value)]),
       ]);
       print(`\n${paint("dim", "values")}\n${clean(JSON.stringify(state.values, null, 2))}`);
+    });
+
+  thread
+    .command("events")
+    .description(
+      "one stream across the thread's runs, from the first or --after one; stays for those to come",
+    )
+    .argument("<thread>", "thr_…")
+    .option("--after <id>", "only what came after this event, <run>-<event>")
+    .option("--types <types>", "only these, with commas between; each run's last event always comes", list)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ crewship thread events thr_…\n  $ crewship thread events thr_… --types 'message.*' --json\n",
+    )
+    .action(async (id: string, options: { after?: string; types?: string[] }, command: Command) => {
+      const { client, json } = openSession(command);
+      await interruptible(
+        () => `You left ${id}; nothing was canceled.`,
+        (signal) => followThread(client, id, { ...options, json, signal }),
+      );
     });
 
   thread

@@ -46,10 +46,11 @@ export class EventTree {
   }
 
   /** The text to write for this event. A message's text stays open, without a newline, until something follows it. */
-  add({ type, data }: StreamEvent): string {
+  add({ type, data, events_gone }: StreamEvent): string {
     const fields = isObject(data) ? data : {};
     if (type === "message.delta") return this.#delta(fields);
-    const text = this.#lines(type, fields, data);
+    const gone = events_gone ? this.#branch("…", `${events_gone} earlier events are no longer kept`) : "";
+    const text = gone + this.#lines(type, fields, data);
     return text === "" ? "" : this.end() + text;
   }
 

@@ -193,10 +193,16 @@ export class CrewshipClient {
     const path = threadPath(thread_id, "runs", "stream");
     let run: string | undefined;
     const connect = async (after: string | undefined, signal: AbortSignal) => {
-      if (run !== undefined) return this.#connect(runPath(run, "events"), after, signal);
-      const { idempotencyKey } = options;
+      const { idempotencyKey, types } = options;
+      if (run !== undefined) return this.#connect(runPath(run, "events"), types, after, signal);
       const headers = { Accept: "text/event-stream" };
-      const response = await this.#request("POST", path, { body: request, headers, idempotencyKey, signal });
+      const response = await this.#request("POST", path, {
+        query: { types: types?.join(",") },
+        body: request,
+        headers,
+        idempotencyKey,
+        signal,
+      });
       if (!response.ok) return response;
       run = runNamedBy(response);
       if (run !== undefined) return response;
@@ -259,14 +265,20 @@ export class CrewshipClient {
   // How requests are made
 
   #events(path: string, options: ReadOptions, untilLastEvent: boolean) {
-    const connect = (after: string | undefined, signal: AbortSignal) => this.#connect(path, after, signal);
+    const connect = (after: string | undefined, signal: AbortSignal) =>
+      this.#connect(path, options.types, after, signal);
     return readEvents(this.url + path, connect, { ...options, untilLastEvent });
   }
 
-  #connect(path: string, after: string | undefined, signal: AbortSignal): Promise<Response> {
+  #connect(
+    path: string,
+    types: readonly string[] | undefined,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Response> {
     const headers: Record<string, string> = { Accept: "text/event-stream" };
     if (after !== undefined) headers["Last-Event-ID"] = after;
-    return this.#request("GET", path, { headers, signal });
+    return this.#request("GET", path, { query: { types: types?.join(",") }, headers, signal });
   }
 
   async #json<T>(method: Method, path: string, call?: Call): Promise<T> {

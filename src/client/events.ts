@@ -7,13 +7,18 @@ import { isObject, type Json } from "../core/json.ts";
 import { isLastEvent } from "../core/moves.ts";
 import { ApiError, ConnectionError, readApiError } from "./errors.ts";
 
-/** `id` is the frame's own: `<seq>` in a run's stream, `<n>-<seq>` in a thread's. Give it back to go on after it. */
-export type StreamEvent = { id: string; type: string; data: Json };
+/**
+ * `id` is the frame's own: `<seq>` in a run's stream, `<n>-<seq>` in a thread's. Give it back to go on after it.
+ * `events_gone`: so many events right before it are not kept any more.
+ */
+export type StreamEvent = { id: string; type: string; data: Json; events_gone?: number };
 
 export type ReadOptions = {
   signal?: AbortSignal | undefined;
   /** Go on after the event with this id. */
   after?: string | undefined;
+  /** Only events of these types, such as `["message.delta", "tool.*"]`, and each run's last. */
+  types?: readonly string[] | undefined;
   /** How long a broken connection is tried again before the reader gives up. Default: a minute. */
   reconnectForMs?: number | undefined;
 };
@@ -133,7 +138,8 @@ function parseEvent(id: string, text: string): StreamEvent {
       "The stream holds a frame that is no event. Is this the address of a Crewship server?",
     );
   }
-  return { id, type: event.type, data: event.data ?? null };
+  const gone = typeof event.events_gone === "number" ? { events_gone: event.events_gone } : {};
+  return { id, type: event.type, data: event.data ?? null, ...gone };
 }
 
 /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. */

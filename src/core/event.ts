@@ -8,5 +8,8 @@ export const Event = Type.Object(
 );
 export type Event = Static<typeof Event>;
 
-/** An event with its place: `run_number` is the order in which the thread's runs began, `seq` its number in the run. */
-export type NumberedEvent = Event & { run_number: number; seq: number };
+/**
+ * An event with its place: `run_number` is the order in which the thread's runs began, `seq` its number in the run.
+ * `gone`: so many events right before it are not kept any more.
+ */
+export type NumberedEvent = Event & { run_number: number; seq: number; gone?: number };

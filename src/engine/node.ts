@@ -24,6 +24,8 @@ export type Node = {
   machine: string;
   /** The folder of the folders in which runs leave files. */
   artifacts: string;
+  /** How long events are kept after their run is over, in days; null: for ever. */
+  retentionDays: number | null;
   database: Database;
   supervisor: Supervisor;
   hints: Hints;

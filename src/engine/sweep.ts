@@ -2,6 +2,7 @@
 import { forgetOldAnswers } from "../store/idempotency.ts";
 import { mergeItems } from "../store/items.ts";
 import { expiredLeases } from "../store/leases.ts";
+import { sweepOldRun } from "../store/retention.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../store/sweep.ts";
 import { expiredThreads } from "../store/threads.ts";
 import { sweepArtifacts } from "./artifacts.ts";
@@ -58,6 +59,10 @@ export async function keepHouse(node: Node, worker: Worker, abandoned_s?: number
   for (const thread of await expiredThreads(database, MAX_STEPS)) {
     if (thread.ttl_strategy === "keep_latest") await keepLatest(node, thread.thread_id);
     else await deleteThread(node, worker, thread);
+  }
+  const days = node.retentionDays;
+  for (let i = 0; days !== null && i < MAX_STEPS; i++) {
+    if (!(await database.transaction((tx) => sweepOldRun(tx, days)))) break;
   }
   for (let i = 0; i < MAX_STEPS; i++) {
     if (!(await database.transaction((tx) => sweepAbandonedLog(tx, abandoned_s)))) break;

@@ -1,12 +1,18 @@
 /** Event streams over HTTP: frames, heartbeats, and a reader that sets the pace. Knows nothing of runs. */
+
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { Type } from "typebox";
 import type { NumberedEvent } from "../core/event.ts";
+import { isLastEvent } from "../core/moves.ts";
 import { Problem } from "../core/problem.ts";
 import type { App } from "./app.ts";
 
 const HEARTBEAT_MS = 15_000;
 
 type Stream = {
+  /** Only these are sent, and each run's last event. */
+  wanted: (type: string) => boolean;
   pages: (signal: AbortSignal) => AsyncIterable<NumberedEvent[]>;
   id: (event: NumberedEvent) => string;
 };
@@ -59,8 +65,11 @@ export async function streamEvents(
   try {
     for await (const events of stream.pages(signal)) {
       if (signal.aborted) break;
-      const text = events.map((event) => frame(stream.id(event), event)).join("");
-      if (!raw.write(text)) await drained(raw, signal);
+      const sent = events.filter(({ type }) => stream.wanted(type) || isLastEvent(type));
+      const text = sent.map((event) => frame(stream.id(event), event)).join("");
+      // Reading on and on without a write would leave nobody else a turn.
+      if (text === "") await nextTurn();
+      else if (!raw.write(text)) await drained(raw, signal);
     }
   } catch (error) {
     // The status is sent already: ending the stream makes the reader come back with its Last-Event-ID.
@@ -71,8 +80,26 @@ export async function streamEvents(
   }
 }
 
-function frame(id: string, { type, data }: NumberedEvent): string {
-  return `id: ${id}\ndata: ${JSON.stringify({ type, data })}\n\n`;
+function frame(id: string, { type, data, gone }: NumberedEvent): string {
+  return `id: ${id}\ndata: ${JSON.stringify({ type, data, ...(gone && { events_gone: gone }) })}\n\n`;
+}
+
+/** `?types=`: names of event types with commas between; one that ends with `*` stands for all that begin so. */
+export const TypesQuery = Type.Optional(
+  Type.String({
+    pattern: "^[\\w.-]+\\*?(,[\\w.-]+\\*?)*$",
+    maxLength: 1000,
+    description:
+      "Only events of these types, with commas between, such as message.delta,tool.*; a run's last event always comes.",
+  }),
+);
+
+export function typeFilter(types: string | undefined): (type: string) => boolean {
+  if (types === undefined) return () => true;
+  const patterns = types.split(",");
+  const exact = new Set(patterns);
+  const prefixes = patterns.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
+  return (type) => exact.has(type) || prefixes.some((prefix) => type.startsWith(prefix));
 }
 
 function drained(raw: FastifyReply["raw"], signal: AbortSignal): Promise<void> {

@@ -81,7 +81,14 @@ export async function readEvents(
       for (const [i, event] of batch.entries()) {
         const seq = row.first_seq + i;
         if (row.run_number === after.run_number && seq <= after.seq) continue;
-        events.push({ type: event.type, data: event.data, run_number: row.run_number, seq });
+        const gone = seq - 1 - seenBefore(row.run_number);
+        events.push({
+          type: event.type,
+          data: event.data,
+          run_number: row.run_number,
+          seq,
+          ...(gone > 0 && { gone }),
+        });
       }
       cursor = row;
       characters += row.events.length;
@@ -89,6 +96,13 @@ export async function readEvents(
     if (rows.length < ROWS_PER_READ) break;
   }
   return events;
+
+  /** The number of the run's event before the one that comes next. */
+  function seenBefore(run_number: number): number {
+    const last = events.at(-1);
+    if (last?.run_number === run_number) return last.seq;
+    return run_number === after.run_number ? after.seq : 0;
+  }
 }
 
 /** The newest event of a run. */

@@ -104,6 +104,7 @@ export class Engine {
       watch: { began() {}, ended() {}, printed() {} },
       lost: new LostRuns(),
       artifacts: join(this.folder, "artifacts"),
+      retentionDays: 30,
       agentVariables: () => ({ PATH: process.env.PATH ?? "" }),
       interpreter: async () => null,
     };

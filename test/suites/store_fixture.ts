@@ -77,6 +77,7 @@ export class Store {
       watch: { began() {}, ended() {}, printed() {} },
       lost: new LostRuns(),
       artifacts: "no-artifacts",
+      retentionDays: null,
       agentVariables: () => ({}),
       interpreter: async () => null,
     };

@@ -15,7 +15,7 @@ import type { App } from "../app.ts";
 import { type Principal, reaches, requireDeployment } from "../auth.ts";
 import { type Answer, endpoint } from "../endpoint.ts";
 import { Cursor, DEFAULT_LIMIT, decodeCursor, encodeCursor, Limit } from "../page.ts";
-import { lastEventId, streamEvents } from "../sse.ts";
+import { lastEventId, streamEvents, TypesQuery, typeFilter } from "../sse.ts";
 import { threadOf } from "./threads.ts";
 
 const tag = "runs";
@@ -125,21 +125,22 @@ export const events = endpoint(
     summary: "A run's events, from the first or after Last-Event-ID; ends with the run",
     tag,
     params: RunPath,
+    query: Type.Object({ types: TypesQuery }, { additionalProperties: false }),
     answers: { 200: Type.String(), 204: null },
     streams: true,
   },
-  async ({ app, params, principal, request, reply }) => {
+  async ({ app, params, query, principal, request, reply }) => {
     const run = await runOf(app, principal, params.run_id);
     const after = lastEventId(request, /^(\d{1,15})$/)?.[0] ?? 0;
-    return streamRun(app, run, after, request, reply);
+    return streamRun(app, run, { seq: after, types: query.types }, request, reply);
   },
 );
 
-/** Streams a run's events after `seq`; 204 when its last event is behind the reader, which stops an EventSource. */
+/** Streams a run's events of some types after `seq`; 204 when its last event is behind the reader, which stops an EventSource. */
 export async function streamRun(
   app: App,
   run: RunRow,
-  seq: number,
+  { seq, types }: { seq: number; types: string | undefined },
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<Answer> {
@@ -150,6 +151,7 @@ export async function streamRun(
     if (rest.length === 0) return { status: 204 };
   }
   await streamEvents(app, request, reply, {
+    wanted: typeFilter(types),
     pages: (signal) => tailRun(node, run, seq, signal),
     id: (event) => String(event.seq),
   });

@@ -12,7 +12,7 @@ import type { App } from "../app.ts";
 import type { Principal } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";
 import { Cursor, DEFAULT_LIMIT, Limit } from "../page.ts";
-import { closeSignal, lastEventId, streamEvents } from "../sse.ts";
+import { closeSignal, lastEventId, streamEvents, TypesQuery, typeFilter } from "../sse.ts";
 import { Runs, runCursor, runsPage, streamRun } from "./runs.ts";
 import { ThreadPath, threadOf } from "./threads.ts";
 
@@ -81,16 +81,17 @@ export const stream = endpoint(
     summary: "Start a run in a thread and stream its events",
     tag,
     params: ThreadPath,
+    query: Type.Object({ types: TypesQuery }, { additionalProperties: false }),
     body: RunRequest,
     answers: { 200: Type.String() },
     streams: true,
   },
-  async ({ app, params, body, principal, attempt, request, reply }) => {
+  async ({ app, params, query, body, principal, attempt, request, reply }) => {
     const accepted = await order(app, principal, params.thread_id, body, attempt);
     reply.headers(location(accepted.run_id));
     const run = await findRun(app.node.database, accepted.run_id);
     if (!run) throw new Problem("not_found", { what: "run", id: accepted.run_id });
-    return streamRun(app, run, 0, request, reply);
+    return streamRun(app, run, { seq: 0, types: query.types }, request, reply);
   },
 );
 
@@ -123,16 +124,18 @@ export const events = endpoint(
     summary: "One stream across a thread's runs; frames are numbered <run>-<event>",
     tag,
     params: ThreadPath,
+    query: Type.Object({ types: TypesQuery }, { additionalProperties: false }),
     answers: { 200: Type.String() },
     streams: true,
   },
-  async ({ app, params, principal, request, reply }) => {
+  async ({ app, params, query, principal, request, reply }) => {
     const { node } = app;
     const thread = await threadOf(app, principal, params.thread_id);
     const after = lastEventId(request, /^(\d{1,15})-(\d{1,15})$/);
     const from = after ? { run_number: after[0]!, seq: after[1]! } : { run_number: 0, seq: 0 };
     const gone = async () => (await findThread(node.database, thread.thread_id))?.log_id !== thread.log_id;
     await streamEvents(app, request, reply, {
+      wanted: typeFilter(query.types),
       pages: (signal) => tailThread(node, thread.log_id, from, signal, gone),
       id: (event) => `${event.run_number}-${event.seq}`,
     });
