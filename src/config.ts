@@ -22,6 +22,8 @@ export type Config = Readonly<{
   concurrency: number;
   cors: readonly string[];
   durability: Durability;
+  /** Webhooks may lead to addresses that are not public. */
+  webhookAllowPrivate: boolean;
   /** How long events and files are kept after their run is over, in days; null: for ever. */
   retentionDays: number | null;
   logLevel: LogLevel;
@@ -47,6 +49,7 @@ export type Flags = {
   cors?: string;
   durability?: string;
   retentionDays?: string;
+  webhookAllowPrivate?: string | boolean;
   logLevel?: string;
 };
 
@@ -58,6 +61,7 @@ const names = {
   cors: ["CREWSHIP_CORS_ORIGINS", ""],
   durability: ["CREWSHIP_DURABILITY", "full"],
   retentionDays: ["CREWSHIP_RETENTION_DAYS", "30"],
+  webhookAllowPrivate: ["CREWSHIP_WEBHOOK_ALLOW_PRIVATE", "false"],
   logLevel: ["CREWSHIP_LOG_LEVEL", "info"],
 } as const satisfies Record<keyof Flags, readonly [string, string]>;
 
@@ -69,10 +73,10 @@ export function readConfig(
 ): Config {
   const file = readFile(resolve("crewship.config.toml"));
   const setting = (name: keyof typeof names): string =>
-    flags[name] ??
+    flags[name]?.toString() ??
     environment[names[name][0]] ??
     file[names[name][0].replace("CREWSHIP_", "").toLowerCase()] ??
-    defaults[name] ??
+    defaults[name]?.toString() ??
     names[name][1];
   return Object.freeze({
     host: setting("host"),
@@ -85,6 +89,9 @@ export function readConfig(
       .filter(Boolean),
     durability: choice("--durability", setting("durability"), ["full", "normal"] as const),
     retentionDays: integer("--retention-days", setting("retentionDays"), 0, 36_500) || null,
+    webhookAllowPrivate:
+      choice("--webhook-allow-private", setting("webhookAllowPrivate"), ["true", "false"] as const) ===
+      "true",
     logLevel: choice("--log-level", setting("logLevel"), logLevels),
     apiKey: environment.CREWSHIP_API_KEY || null,
     cache: join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "crewship"),

@@ -12,6 +12,7 @@ import type { RunError } from "./core/run.ts";
 import { Interpreters } from "./deploy/interpreters.ts";
 import { type Manifest, readManifest } from "./deploy/manifest.ts";
 import { agentVersion } from "./engine/agent_version.ts";
+import { deliver } from "./engine/deliver.ts";
 import { Hints } from "./engine/hints.ts";
 import { LostRuns } from "./engine/lost_runs.ts";
 import type { Logger, Node, Watch } from "./engine/node.ts";
@@ -98,6 +99,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
     machine: config.machine,
     artifacts: join(config.data, "artifacts"),
     retentionDays: config.retentionDays,
+    webhookAllowPrivate: config.webhookAllowPrivate,
     database,
     supervisor,
     hints: new Hints(database),
@@ -133,6 +135,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
   writeLocalServer(config, { url: local, api_key: apiKey });
   worker.begin();
   const sweeping = sweep(node, worker, closing.signal);
+  const delivering = deliver(node, closing.signal);
 
   async function load(): Promise<string | null> {
     if (!version) return null;
@@ -192,6 +195,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
       await worker.close();
       await interpreters.close();
       await sweeping;
+      await delivering;
       await supervisor.close();
       node.hints.close();
       await database.close();

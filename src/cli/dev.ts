@@ -72,13 +72,14 @@ function manifestOf(dir: string, name: string | undefined): Manifest {
 
 /**
  * The server's settings, with other defaults: the data stands in the project's folder, web pages on this machine may
- * call, and the server's own log is quiet, since the lines about runs say what a person wants to know.
+ * call, webhooks may lead to it, and the server's own log is quiet, since the lines about runs say what a person wants to know.
  */
 function devConfig(flags: DevFlags, directory: string): Config {
   return readConfig(flags, undefined, {
     data: join(directory, ".crewship", "data"),
     cors: "http://localhost:*",
     logLevel: "warn",
+    webhookAllowPrivate: true,
   });
 }
 

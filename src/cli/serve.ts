@@ -52,6 +52,7 @@ export function addServerOptions(command: Command): Command {
       ]),
     )
     .option("--retention-days <n>", "how long events outlive their run; 0: for ever (default: 30)")
+    .option("--webhook-allow-private", "webhooks may lead to addresses that are not public")
     .addOption(
       new Option("--log-level <level>", "how much the server's own log says").choices([...logLevels]),
     )

@@ -56,6 +56,8 @@ export type AcceptedRun = Static<typeof AcceptedRun>;
 export const multitaskStrategies = ["reject", "enqueue", "interrupt", "rollback"] as const;
 export type MultitaskStrategy = (typeof multitaskStrategies)[number];
 
+/** Of a webhook's address. */
+export const MAX_URL_LENGTH = 2_048;
 /** A year. */
 const MAX_AFTER_S = 31_536_000;
 
@@ -93,6 +95,9 @@ export const RunRequest = Type.Object(
     interrupt_before: Type.Optional(NodeNames),
     interrupt_after: Type.Optional(NodeNames),
     timeout_s: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: 604_800 })),
+    webhook: Type.Optional(
+      Type.String({ maxLength: MAX_URL_LENGTH, description: "An address to tell of the run's end." }),
+    ),
   },
   { additionalProperties: false, title: "RunRequest" },
 );

@@ -20,6 +20,7 @@ import { checkAnswer, checkForm, checkNodes } from "./check_command.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
 import { type Node, newLog, PENDING_TOPIC } from "./node.ts";
 import { once } from "./once.ts";
+import { checkReceiver } from "./receivers.ts";
 import type { Worker } from "./worker.ts";
 
 export type RunOrder = {
@@ -36,6 +37,9 @@ export type RunOrder = {
  */
 export async function accept(node: Node, worker: Worker, order: RunOrder): Promise<AcceptedRun> {
   await checkNodes(node, order);
+  if (order.request.webhook !== undefined) {
+    await checkReceiver(order.request.webhook, node.webhookAllowPrivate);
+  }
   const place = worker.reserve();
   let committed: Execution | undefined;
   try {

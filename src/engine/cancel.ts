@@ -7,7 +7,7 @@ import { positionsOfRun } from "../store/ranges.ts";
 import { advance, findRun, type RunRow } from "../store/runs.ts";
 import { headWaits } from "../store/states.ts";
 import { touchThread } from "../store/threads.ts";
-import { logTopic, type Node, PENDING_TOPIC } from "./node.ts";
+import { hintMoved, type Node } from "./node.ts";
 import type { Worker } from "./worker.ts";
 
 /** `cancel` keeps the checkpoints the run has committed, `rollback` drops them. Throws for a run that is over. */
@@ -43,8 +43,7 @@ export async function cancelIn(
   }
   // The question that the run was to answer is open again.
   if (!moved.queued && (await headWaits(tx, run.log_id))) await touchThread(tx, run.log_id, "interrupted");
-  else if (moved.queued) tx.hint(PENDING_TOPIC);
   if (moved.thread_id === null) await clearHiddenLog(tx, run.log_id);
-  tx.hint(logTopic(run.log_id));
+  hintMoved(tx, moved);
   return true;
 }

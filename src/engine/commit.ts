@@ -12,7 +12,7 @@ import { advance, type Ending, findRun, type MovedRun, noteProgress } from "../s
 import { openQuestions } from "../store/states.ts";
 import { putWrites } from "../store/writes.ts";
 import type { Execution } from "./begin.ts";
-import { logTopic, PENDING_TOPIC } from "./node.ts";
+import { hintMoved, logTopic } from "./node.ts";
 
 export type Fact = RunnerMessageOf<"event" | "checkpoint" | "writes">;
 
@@ -114,8 +114,7 @@ export async function end(
   const moved = await advance(tx, move, lease, { lease, ending });
   if (!moved) throw new LeaseLost(lease);
   if (moved.thread_id === null) await clearHiddenLog(tx, lease.log_id);
-  if (moved.queued) tx.hint(PENDING_TOPIC);
-  tx.hint(logTopic(lease.log_id));
+  hintMoved(tx, moved);
 }
 
 function durationMs(run: MovedRun): Json {

@@ -6,7 +6,7 @@ import { revokeLease } from "../store/leases.ts";
 import { clearHiddenLog } from "../store/logs.ts";
 import { advance, findRun, noteLoss } from "../store/runs.ts";
 import { failure } from "./commit.ts";
-import { logTopic, PENDING_TOPIC } from "./node.ts";
+import { hintMoved, logTopic, PENDING_TOPIC } from "./node.ts";
 
 /**
  * Gives the run of a lease back to the queue, or fails it when it has been lost too often. Changes nothing when the
@@ -30,13 +30,13 @@ export async function giveBack(
     await noteLoss(tx, lease.log_id, lease.run_id, lost);
     await revokeLease(tx, lease.log_id, lease.run_id);
     tx.hint(PENDING_TOPIC);
+    tx.hint(logTopic(lease.log_id));
   } else {
     const ending = failure({ code: "worker_lost", message: reason });
     const moved = await advance(tx, "fail", lease, { lease, ending });
     if (moved?.thread_id === null) await clearHiddenLog(tx, lease.log_id);
-    if (moved?.queued) tx.hint(PENDING_TOPIC);
+    if (moved) hintMoved(tx, moved);
   }
-  tx.hint(logTopic(lease.log_id));
 }
 
 /** LangGraph continues from its checkpoints; anything else is repeated only as often as its version says. */

@@ -2,9 +2,10 @@
 import { randomBytes } from "node:crypto";
 import { logId } from "../core/ids.ts";
 import type { Supervisor } from "../runner/supervisor.ts";
-import type { Database, Queryable } from "../store/database.ts";
+import type { Database, Queryable, Transaction } from "../store/database.ts";
 import type { VersionRow } from "../store/deployments.ts";
 import { createLog } from "../store/logs.ts";
+import type { MovedRun } from "../store/runs.ts";
 import type { Execution } from "./begin.ts";
 import type { Hints } from "./hints.ts";
 import type { LostRuns } from "./lost_runs.ts";
@@ -24,6 +25,8 @@ export type Node = {
   machine: string;
   /** The folder of the folders in which runs leave files. */
   artifacts: string;
+  /** Webhooks may lead to addresses that are not public. */
+  webhookAllowPrivate: boolean;
   /** How long events are kept after their run is over, in days; null: for ever. */
   retentionDays: number | null;
   database: Database;
@@ -45,6 +48,15 @@ export type Node = {
 export const logTopic = (log_id: number): string => `log:${log_id}`;
 /** The topic on which nodes are told that a run waits to be claimed. */
 export const PENDING_TOPIC = "pending";
+/** The topic on which nodes are told that a webhook's delivery is owed. */
+export const DELIVERIES_TOPIC = "deliveries";
+
+/** Tells whoever waits for what a run's move made possible: its readers, the next run of its thread, deliveries. */
+export function hintMoved(tx: Transaction, { log_id, queued, owed }: MovedRun): void {
+  tx.hint(logTopic(log_id));
+  if (queued) tx.hint(PENDING_TOPIC);
+  if (owed) tx.hint(DELIVERIES_TOPIC);
+}
 
 /** Makes a new, empty log under a fresh id. */
 export async function newLog(tx: Queryable): Promise<number> {

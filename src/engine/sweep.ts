@@ -1,4 +1,5 @@
 /** The node's housekeeping: runs whose holder is gone, threads past their time, and entries nothing needs any more. */
+import { sweepDeliveries } from "../store/deliveries.ts";
 import { forgetOldAnswers } from "../store/idempotency.ts";
 import { mergeItems } from "../store/items.ts";
 import { expiredLeases } from "../store/leases.ts";
@@ -70,6 +71,7 @@ export async function keepHouse(node: Node, worker: Worker, abandoned_s?: number
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepDrop))) break;
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepItems))) break;
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(mergeItems))) break;
+  for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepDeliveries))) break;
   await database.transaction(forgetOldAnswers);
   await sweepArtifacts(node);
 }

@@ -58,7 +58,7 @@ export async function makeHttp(app: App, origins: readonly string[]): Promise<Fa
   http.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = toProblem(error);
     if (problem.code === "internal") {
-      app.logger.error({ path: request.url.split("?")[0], error: error.stack }, "a request failed");
+      app.logger.error({ path: shownPath(request.url), error: error.stack }, "a request failed");
     }
     if (problem.status === 503) reply.header("retry-after", "1");
     return reply.code(problem.status).send(errorBody(problem));
@@ -66,7 +66,7 @@ export async function makeHttp(app: App, origins: readonly string[]): Promise<Fa
   http.setNotFoundHandler((request, reply) => {
     const problem = new Problem("method_not_allowed", {
       method: request.method,
-      path: request.url.split("?")[0],
+      path: shownPath(request.url),
     });
     return reply.code(problem.status).send(errorBody(problem));
   });
@@ -101,7 +101,10 @@ export async function makeHttp(app: App, origins: readonly string[]): Promise<Fa
           query: request.query as never,
           body: request.body as never,
           principal: request.principal,
-          attempt: attemptOf(request),
+          attempt:
+            role === null
+              ? undefined
+              : attemptOf(request, request.principal.key_id, request.url.split("?")[0]!),
           request,
           reply,
         });
@@ -118,6 +121,11 @@ declare module "fastify" {
   interface FastifyRequest {
     principal: import("./auth.ts").Principal;
   }
+}
+
+/** A path for logs and errors, without what is secret in it. */
+function shownPath(url: string): string {
+  return url.split("?")[0]!.replace(/^(\/webhooks\/runs\/).*/, "$1…");
 }
 
 /** A POST that says it sends JSON and sends nothing means an empty body. */

@@ -8,6 +8,7 @@ import * as runs from "./v1/runs.ts";
 import * as states from "./v1/states.ts";
 import * as threadRuns from "./v1/thread_runs.ts";
 import * as threads from "./v1/threads.ts";
+import * as webhooks from "./v1/webhooks.ts";
 
 export type Route = {
   method: "GET" | "POST" | "PATCH" | "DELETE";
@@ -53,6 +54,14 @@ export const routes: readonly Route[] = [
   row("POST",   "/v1/keys",                            "admin", keys.create),
   row("GET",    "/v1/keys",                            "admin", keys.list),
   row("DELETE", "/v1/keys/{key_id}",                   "admin", keys.remove),
+  row("GET",    "/v1/runs/{run_id}/deliveries",         "read",  webhooks.ofRun),
+  row("POST",   "/v1/webhooks",                         "admin", webhooks.create),
+  row("GET",    "/v1/webhooks",                         "admin", webhooks.list),
+  row("DELETE", "/v1/webhooks/{webhook_id}",            "admin", webhooks.remove),
+  row("GET",    "/v1/webhooks/{webhook_id}/deliveries", "admin", webhooks.deliveries),
+  row("GET",    "/v1/deployments/{deployment_id}/webhook-secret", "admin", webhooks.secret),
+  row("POST",   "/v1/deployments/{deployment_id}/webhook-secret", "admin", webhooks.rotateSecret),
+  row("POST",   "/webhooks/runs/{token}",               null,    webhooks.receive),
   row("GET",    "/healthz",                            null,    health.live),
   row("GET",    "/readyz",                             null,    health.ready),
 ];

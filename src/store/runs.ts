@@ -5,7 +5,9 @@ import type { Json, JsonObject } from "../core/json.ts";
 import type { Lease } from "../core/lease.ts";
 import { type MoveName, moves, type RunStatus, type ThreadStatus } from "../core/moves.ts";
 import type { Environment, Run, RunError, RunRequest } from "../core/run.ts";
+import { eventOfEnd } from "../core/webhook.ts";
 import { first, type Queryable } from "./database.ts";
+import { oweDeliveries } from "./deliveries.ts";
 import { insertEvents } from "./events.ts";
 import { itemLookup } from "./items.ts";
 import { createLease } from "./leases.ts";
@@ -36,10 +38,11 @@ export async function createRun(tx: Queryable, run: NewRun): Promise<void> {
       ${tx.dialect.now}, ${tx.dialect.nowPlus(request.after_seconds ?? 0)},
       (select coalesce(max(queue_number), 0) + 1 from runs where log_id = ${run.log_id} and ${isLive}))`);
   await tx.query(sql`
-    insert into run_requests (log_id, run_id, input, command, config, checkpoint_id, interrupt_before, interrupt_after)
+    insert into run_requests (log_id, run_id, input, command, config, checkpoint_id, interrupt_before, interrupt_after,
+      webhook)
     values (${run.log_id}, ${run.run_id}, ${JSON.stringify(request.input ?? null)}, ${text(request.command)},
       ${text(request.config)}, ${request.checkpoint_id ?? null}, ${text(request.interrupt_before)},
-      ${text(request.interrupt_after)})`);
+      ${text(request.interrupt_after)}, ${request.webhook ?? null})`);
   await createLease(tx, run.log_id, run.run_id);
 }
 
@@ -204,6 +207,7 @@ export type MovedRun = {
   log_id: number;
   run_id: string;
   thread_id: string | null;
+  deployment_id: string;
   environment: Environment;
   run_number: number | null;
   attempt: number;
@@ -212,6 +216,8 @@ export type MovedRun = {
   completed_at: string | null;
   /** Another run of the thread waits for its turn. */
   queued: boolean;
+  /** A webhook is to be told of this end. */
+  owed: boolean;
 };
 
 /**
@@ -232,7 +238,7 @@ export async function advance(
   if (over !== (ending !== undefined)) throw new Error(`${name} ${over ? "needs" : "has no"} ending`);
   const begins = name === "claim" || over;
   const moved = first(
-    await tx.query<Omit<MovedRun, "queued">>(sql`
+    await tx.query<Omit<MovedRun, "queued" | "owed">>(sql`
       update runs set status = ${move.to}
         ${
           name === "claim"
@@ -246,7 +252,7 @@ export async function advance(
         ${ending?.metadata === undefined ? sql`` : sql`, metadata = ${JSON.stringify(ending.metadata)}`}
       where log_id = ${run.log_id} and run_id = ${run.run_id} and status in (${join([...move.from])})
         ${lease ? holds(lease) : sql``}
-      returning log_id, run_id, thread_id, environment, run_number, attempt, timeout_s, started_at,
+      returning log_id, run_id, thread_id, deployment_id, environment, run_number, attempt, timeout_s, started_at,
         completed_at`),
   );
   if (!moved) return undefined;
@@ -260,7 +266,9 @@ export async function advance(
       when exists (select 1 from runs where log_id = ${run.log_id} and ${isLive}) then 'busy'
       else ${move.thread} end
     where log_id = ${run.log_id} returning status`);
-  const result = { ...moved, queued: over && thread?.status === "busy" };
+  const told = move.last_event === null ? null : eventOfEnd[move.last_event];
+  const owed = told !== null && (await oweDeliveries(tx, moved, told));
+  const result = { ...moved, queued: over && thread?.status === "busy", owed };
   if (move.last_event !== null && ending)
     await end(tx, result, { type: move.last_event, data: ending.data(result) });
   return result;

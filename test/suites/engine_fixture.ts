@@ -105,6 +105,7 @@ export class Engine {
       lost: new LostRuns(),
       artifacts: join(this.folder, "artifacts"),
       retentionDays: 30,
+      webhookAllowPrivate: true,
       agentVariables: () => ({ PATH: process.env.PATH ?? "" }),
       interpreter: async () => null,
     };

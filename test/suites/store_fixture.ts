@@ -78,6 +78,7 @@ export class Store {
       lost: new LostRuns(),
       artifacts: "no-artifacts",
       retentionDays: null,
+      webhookAllowPrivate: false,
       agentVariables: () => ({}),
       interpreter: async () => null,
     };

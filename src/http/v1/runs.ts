@@ -22,7 +22,7 @@ const tag = "runs";
 const RunPath = Type.Object({ run_id: Type.String() });
 export const Runs = Type.Object({ runs: Type.Array(Run), next_cursor: Nullable(Type.String()) });
 
-async function runOf(app: App, principal: Principal, run_id: string): Promise<RunRow> {
+export async function runOf(app: App, principal: Principal, run_id: string): Promise<RunRow> {
   const run = await findRun(app.node.database, run_id);
   if (!run || !reaches(principal)(run.deployment_id))
     throw new Problem("not_found", { what: "run", id: run_id });
@@ -41,6 +41,7 @@ export const create = endpoint(
         config: RunRequest.properties.config,
         metadata: RunRequest.properties.metadata,
         timeout_s: RunRequest.properties.timeout_s,
+        webhook: RunRequest.properties.webhook,
       },
       { additionalProperties: false },
     ),
