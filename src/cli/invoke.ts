@@ -68,7 +68,7 @@ async function start(
   const request = await runRequest(options);
   const idempotencyKey = crypto.randomUUID();
   if (options.thread === undefined) {
-    const { input, environment, config, metadata, timeout_s, ...inThread } = request;
+    const { input, environment, config, metadata, timeout_s, webhook, ...inThread } = request;
     const [first] = Object.keys(inThread);
     if (first !== undefined) {
       throw new UsageError(`A run without a thread takes no ${first}. Name one with --thread.`);

@@ -81,6 +81,7 @@ export function printFacts(facts: [name: string, value: string | null | undefine
 const statusFormats: Record<string, Format> = {
   idle: "green",
   succeeded: "green",
+  delivered: "green",
   busy: "cyan",
   running: "cyan",
   pending: "cyan",

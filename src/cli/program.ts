@@ -7,6 +7,7 @@ import { addKeys } from "./keys.ts";
 import { addRuns } from "./runs.ts";
 import { addServe } from "./serve.ts";
 import { addThread } from "./thread.ts";
+import { addWebhooks } from "./webhooks.ts";
 
 const examples = `
 Examples:
@@ -39,5 +40,6 @@ export function makeProgram(): Command {
   addThread(program);
   addRuns(program);
   addKeys(program);
+  addWebhooks(program);
   return program;
 }

@@ -26,6 +26,7 @@ export type RequestOptions = {
   timeout?: number;
   metadata?: string;
   config?: string;
+  webhook?: string;
 };
 
 export function addRequestOptions(command: Command): Command {
@@ -47,6 +48,7 @@ export function addRequestOptions(command: Command): Command {
     .option("--timeout <seconds>", "end the run after this long", seconds)
     .option("--metadata <json>", "an object of yours, kept with the run")
     .option("--config <json>", 'for LangGraph: {"configurable": …, "recursion_limit": …}')
+    .option("--webhook <url>", "an address that is told how the run ends")
     .addOption(
       new Option("--environment <name>", "the environment whose version runs").choices([...environments]),
     );
@@ -70,6 +72,7 @@ export async function runRequest(options: RequestOptions): Promise<RunRequest> {
     ...(afterSeconds !== undefined && { after_seconds: afterSeconds }),
     ...(timeout !== undefined && { timeout_s: timeout }),
     ...(metadata !== undefined && { metadata: await readJsonObject("--metadata", metadata) }),
+    ...(options.webhook !== undefined && { webhook: options.webhook }),
     ...(config !== undefined && { config: await readJsonObject("--config", config) }),
   };
 }

@@ -8,6 +8,7 @@ import { isObject, type Json, type JsonObject } from "../core/json.ts";
 import type { RunStatus, ThreadStatus } from "../core/moves.ts";
 import type { AcceptedRun, Run, RunRequest } from "../core/run.ts";
 import type { Thread, Ttl } from "../core/thread.ts";
+import type { Delivery, NewWebhook, Webhook } from "../core/webhook.ts";
 import { ApiError, ConnectionError, readApiError } from "./errors.ts";
 import { type ReadOptions, readEvents, type StreamEvent } from "./events.ts";
 
@@ -57,9 +58,10 @@ export type HistoryFilter = {
   granularity?: "run" | "step" | undefined;
 };
 export type StateUpdate = { values: JsonObject | null; as_node?: string; checkpoint_id?: string };
-export type StatelessRun = Pick<RunRequest, "input" | "environment" | "config" | "metadata" | "timeout_s"> & {
-  deployment_id: string;
-};
+export type StatelessRun = Pick<
+  RunRequest,
+  "input" | "environment" | "config" | "metadata" | "timeout_s" | "webhook"
+> & { deployment_id: string };
 export type RunFilter = {
   deployment_id?: string | undefined;
   thread_id?: string | undefined;
@@ -81,6 +83,11 @@ export type ApiKey = {
 };
 /** `api_key` is shown once, in the answer that makes it. */
 export type NewApiKey = ApiKey & { api_key: string };
+
+export type { NewWebhook };
+/** `path` is there in the answer that makes an incoming one, and never again. */
+export type CreatedWebhook = Webhook & { path?: string };
+export type PageFilter = { limit?: number | undefined; cursor?: string | undefined };
 
 type Query = Record<string, string | number | JsonObject | undefined>;
 type Method = "GET" | "POST" | "PATCH" | "DELETE";
@@ -262,6 +269,40 @@ export class CrewshipClient {
     await this.#send("DELETE", `/v1/keys/${encodeURIComponent(key_id)}`, options);
   }
 
+  // Webhooks
+
+  createWebhook(webhook: NewWebhook, options?: CallOptions): Promise<CreatedWebhook> {
+    return this.#json("POST", "/v1/webhooks", { ...options, body: webhook });
+  }
+  listWebhooks(deployment_id?: string, options?: CallOptions): Promise<{ webhooks: Webhook[] }> {
+    return this.#json("GET", "/v1/webhooks", { ...options, query: { deployment_id } });
+  }
+  async deleteWebhook(webhook_id: string, options?: CallOptions): Promise<void> {
+    await this.#send("DELETE", `/v1/webhooks/${encodeURIComponent(webhook_id)}`, options);
+  }
+  listDeliveries(
+    webhook_id: string,
+    { limit, cursor }: PageFilter = {},
+    options?: CallOptions,
+  ): Promise<Page<"deliveries", Delivery>> {
+    const path = `/v1/webhooks/${encodeURIComponent(webhook_id)}/deliveries`;
+    return this.#json("GET", path, { ...options, query: { limit, cursor } });
+  }
+  listRunDeliveries(
+    run_id: string,
+    { limit, cursor }: PageFilter = {},
+    options?: CallOptions,
+  ): Promise<Page<"deliveries", Delivery>> {
+    return this.#json("GET", runPath(run_id, "deliveries"), { ...options, query: { limit, cursor } });
+  }
+  webhookSecret(deployment_id: string, options?: CallOptions): Promise<{ secret: string }> {
+    return this.#json("GET", secretPath(deployment_id), options);
+  }
+  /** From now on deliveries are signed with the new one alone. */
+  rotateWebhookSecret(deployment_id: string, options?: CallOptions): Promise<{ secret: string }> {
+    return this.#json("POST", secretPath(deployment_id), options);
+  }
+
   // How requests are made
 
   #events(path: string, options: ReadOptions, untilLastEvent: boolean) {
@@ -324,6 +365,10 @@ function threadPath(id: string, ...rest: string[]): string {
 
 function runPath(id: string, ...rest: string[]): string {
   return ["/v1/runs", encodeURIComponent(id), ...rest].join("/");
+}
+
+function secretPath(deployment_id: string): string {
+  return `/v1/deployments/${encodeURIComponent(deployment_id)}/webhook-secret`;
 }
 
 /** The run a stream belongs to: `/v1/runs/{id}` in Location or Content-Location. */

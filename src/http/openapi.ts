@@ -71,6 +71,9 @@ function complete(document: JsonObject): JsonObject {
   };
 }
 
+/** What these make has a secret that is kept nowhere, so no repeat could be answered with it. */
+const onceOnly = new Set(["keys", "webhooks"]);
+
 function completeOperation(method: string, path: string, operation: JsonObject): void {
   operation.operationId = operationId(method, path);
   const answers = operation.responses as Record<string, { description: string; content?: JsonObject }>;
@@ -79,8 +82,8 @@ function completeOperation(method: string, path: string, operation: JsonObject):
   }
   const streams = answers["200"]?.content?.[EVENT_STREAM] !== undefined;
   const creates = "201" in answers || "202" in answers || streams;
-  // A new key's text is kept nowhere, so no repeat could be answered with it.
-  const repeatable = method === "post" && creates && !(operation.tags as string[]).includes("keys");
+  const [tag] = operation.tags as [string];
+  const repeatable = method === "post" && creates && !onceOnly.has(tag);
   const headers = [
     ...(repeatable ? [idempotencyKey] : []),
     ...(streams && method === "get" ? [lastEventId] : []),
@@ -95,7 +98,7 @@ function completeOperation(method: string, path: string, operation: JsonObject):
 function operationId(method: string, path: string): string {
   const words = path.split("/").filter((word) => word !== "" && word !== "v1");
   const said = words.map((word, i) => (words[i + 1]?.startsWith("{") ? word.replace(/s$/, "") : word));
-  return [method, ...said.filter((word) => !word.startsWith("{"))].join("_");
+  return [method, ...said.filter((word) => !word.startsWith("{"))].join("_").replaceAll("-", "_");
 }
 
 function needsSomething(media: Json): boolean {

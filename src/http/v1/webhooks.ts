@@ -209,7 +209,7 @@ export const rotateSecret = endpoint(
 export const receive = endpoint(
   {
     summary: "Start a run with the body as its input; the token in the path is the key",
-    tag,
+    tag: "runs",
     params: Type.Object({ token: Type.String() }),
     body: JsonValue,
     answers: { 202: AcceptedRun },
