@@ -1,13 +1,10 @@
 /** The engine's readers and housekeeping: streams that lose nothing, states changed by hand, threads that go. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import type { NumberedEvent } from "../src/core/event.ts";
 import type { JsonObject } from "../src/core/json.ts";
 import { isOver } from "../src/core/moves.ts";
 import type { Thread } from "../src/core/thread.ts";
-import { artifactFolder } from "../src/engine/artifacts.ts";
 import { cancel } from "../src/engine/cancel.ts";
 import { copyThread } from "../src/engine/copy_thread.ts";
 import { createThread } from "../src/engine/create_thread.ts";
@@ -237,25 +234,6 @@ test("deleting a thread cancels its runs, ends their streams and frees the agent
     for (const table of ["checkpoints", "channel_values", "threads"])
       assert.equal(await countRows(engine, table), 0, table);
     assert.equal(await countRows(engine, "logs"), 1, "only the last run's own log is left");
-  }));
-
-test("the files of a run stay while the run does, and go with its thread", () =>
-  withEngine({}, async (engine) => {
-    const [kept, gone] = [await engine.thread(), await engine.thread()];
-    const folders = [];
-    for (const thread of [kept, gone]) {
-      const { id } = await engine.run(thread, { done: 1 });
-      const folder = artifactFolder(engine.node, id);
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, "report.md"), "written");
-      folders.push(folder);
-    }
-    await deleteThread(engine.node, engine.worker, await threadRow(engine, gone));
-    await keepHouse(engine.node, engine.worker, -1);
-    assert.deepEqual(
-      folders.map((folder) => existsSync(folder)),
-      [true, false],
-    );
   }));
 
 test("threads past their time to live are deleted or lose their history, as they said; busy and younger ones stay", () =>

@@ -1,7 +1,5 @@
 /** The examples in Python answer as their READMEs say, without a key and without a network. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Run } from "../src/core/run.ts";
 import { ServerProcess } from "./faults/server.ts";
@@ -57,7 +55,8 @@ test("the CrewAI example goes on with its subject and leaves its report", async 
   assert.match(answers[1]!, /tea/i);
   assert.notEqual(answers[0], answers[1]);
   for (const { id } of runs) {
-    const report = readFileSync(join(server.data, "artifacts", id, "report.md"), "utf8");
-    assert.match(report, /tea/i);
+    const report = await server.client().downloadArtifact(id, "report.md");
+    assert.equal(report.headers.get("content-type"), "text/markdown; charset=utf-8");
+    assert.match(await report.text(), /tea/i);
   }
 });

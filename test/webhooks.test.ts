@@ -10,6 +10,7 @@ import { checkReceiver, isPublicAddress } from "../src/engine/receivers.ts";
 import { claimDeliveries, listDeliveries } from "../src/store/deliveries.ts";
 import { sql } from "../src/store/sql.ts";
 import { createWebhook, signingSecret } from "../src/store/webhooks.ts";
+import { until } from "./faults/until.ts";
 import { functionProject, testServer } from "./fixtures/server.ts";
 import { withEngine } from "./suites/engine_fixture.ts";
 
@@ -50,14 +51,6 @@ async function receiver(
       }
     },
   };
-}
-
-async function until(what: string, look: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await look())) {
-    if (Date.now() > deadline) throw new Error(`${what}: it did not happen within 10 s`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 const outgoing = (url: string, events = ["run.succeeded", "run.failed", "run.interrupted"]) =>

@@ -1,7 +1,9 @@
 /** Executes runs of a plain function `(input, context) => output`; the thread's values are `context.state`. */
 import { v6 } from "uuid";
+import { isReserved } from "../../src/core/event.ts";
 import { isObject, type Json, setOwn } from "../../src/core/json.ts";
 import type { RunStart } from "../../src/runner/protocol.ts";
+import { artifactFolder } from "./artifacts.ts";
 import { Decoder, unescapeTags } from "./decode.ts";
 import { EncodingError, encode } from "./encode.ts";
 import { CodedError, describeError, messageOf } from "./errors.ts";
@@ -23,6 +25,8 @@ export type FunctionContext = {
    */
   interrupt(question: unknown): unknown;
   signal: AbortSignal;
+  /** The folder whose files the run leaves as its artifacts; that CREWSHIP_ARTIFACTS names. */
+  readonly artifacts: string;
   thread_id: string | null;
   run_id: string;
 };
@@ -66,6 +70,9 @@ export class FunctionHost implements Host {
         emit: (type, data) => emit(pipe, type, data),
         interrupt: (question) => questions.ask(question),
         signal,
+        get artifacts() {
+          return artifactFolder() ?? "";
+        },
         thread_id: start.thread_id,
         run_id: start.run_id,
       };
@@ -233,7 +240,7 @@ function isGenerator(value: unknown): value is Generator | AsyncGenerator {
 
 function emit(pipe: RunPipe, type: string | object, data?: unknown): void {
   const [name, content] = typeof type === "string" ? [type, data ?? {}] : ["custom", type];
-  if (name.startsWith("run."))
+  if (isReserved(name))
     throw new Error(`Events of type "${name}" are the server's own; choose another type.`);
   const encoded = safely(content);
   pipe.emit(name, isObject(encoded) ? encoded : { value: encoded });

@@ -4,6 +4,7 @@
  */
 import { Socket } from "node:net";
 import type { RunStart, ServerMessage } from "../../src/runner/protocol.ts";
+import { provideArtifacts, withArtifacts } from "./artifacts.ts";
 import { describeError } from "./errors.ts";
 import { type AgentFunction, FunctionHost } from "./function.ts";
 import type { Host } from "./host.ts";
@@ -22,6 +23,7 @@ const ALIVE_INTERVAL_MS = 1000;
 type Load = Extract<ServerMessage, { type: "load" }>;
 
 captureOutput();
+provideArtifacts();
 endWithServer();
 let host: Host | undefined;
 let maxUnacknowledged = 0;
@@ -91,7 +93,7 @@ async function open({ framework, entrypoint, directory, max_warm_bytes }: Load):
 
 /** Every run and update ends with exactly one `done`. */
 async function execute(
-  { run_id }: RunStart,
+  { run_id, artifacts }: RunStart,
   work: (agent: Host, pipe: RunPipe, signal: AbortSignal) => Promise<Done>,
 ): Promise<void> {
   const pipe = new RunPipe(wire, run_id, maxUnacknowledged);
@@ -101,7 +103,7 @@ async function execute(
   try {
     if (!host) throw new Error("No agent is loaded.");
     const agent = host;
-    done = await withLogs(pipe, () => work(agent, pipe, cancel.signal));
+    done = await withLogs(pipe, () => withArtifacts(artifacts, () => work(agent, pipe, cancel.signal)));
   } catch (error) {
     done = { outcome: "failed", error: describeError(error) };
   }

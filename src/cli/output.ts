@@ -141,6 +141,15 @@ export function dateTime(iso: string | null): string {
   return `${day} ${clockTime(at)}`;
 }
 
+/** Bytes as people say them: `812 B`, `1.5 KB`. */
+export function fileSize(bytes: number): string {
+  const units = ["B", "KB", "MB"];
+  let size = bytes;
+  let unit = 0;
+  for (; size >= 1000 && unit < units.length - 1; unit++) size /= 1000;
+  return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`;
+}
+
 /** Milliseconds as seconds: `45.2`; below a tenth with as many digits as it takes: `0.04`. */
 export function seconds(ms: number): string {
   return (ms / 1000).toFixed(ms < 100 ? 2 : 1);

@@ -1,11 +1,14 @@
 /** `crewship runs …`: what ran and what became of it. */
 import { type Command, Option } from "commander";
+import type { Artifact } from "../core/artifact.ts";
 import { isOver, type RunStatus, runStatuses } from "../core/moves.ts";
 import type { Run } from "../core/run.ts";
+import { type DownloadOptions, download } from "./download.ts";
 import { showEvents } from "./invoke.ts";
 import {
   clean,
   dateTime,
+  fileSize,
   note,
   paint,
   print,
@@ -26,7 +29,9 @@ type ListOptions = {
 };
 
 export function addRuns(program: Command): void {
-  const runs = program.command("runs").description("list, look at, follow and cancel runs");
+  const runs = program
+    .command("runs")
+    .description("list, look at, follow and cancel runs, and fetch their files");
 
   runs
     .command("list")
@@ -118,6 +123,49 @@ export function addRuns(program: Command): void {
             ...(types && { types }),
           }),
       );
+    });
+
+  runs
+    .command("artifacts")
+    .description("the files a run left")
+    .argument("<run>", "run_…")
+    .addHelpText("after", "\nExample:\n  $ crewship runs artifacts run_…\n")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { client, json } = openSession(command);
+      const answer = await client.listArtifacts(id);
+      if (json) return printJson(answer);
+      printTable<Artifact>(
+        [
+          { title: "size", cell: ({ size }) => fileSize(size) },
+          { title: "type", cell: ({ content_type }) => content_type },
+          { title: "name", cell: ({ name }) => name },
+        ],
+        answer.artifacts,
+        "It left no files.",
+      );
+    });
+
+  runs
+    .command("download")
+    .description("save the files a run left, or only those named")
+    .argument("<run>", "run_…")
+    .argument("[names...]", "as `crewship runs artifacts` shows them")
+    .option("-o, --output <folder>", "where to; made if it is not there (default: a folder named as the run)")
+    .option("--force", "replace files that are there")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ crewship runs download run_…\n  $ crewship runs download run_… charts/a.png -o .\n",
+    )
+    .action(async (id: string, names: string[], options: DownloadOptions, command: Command) => {
+      const { client, json } = openSession(command);
+      const folder = options.output ?? id;
+      const saved = await interruptible(
+        () => "Stopped; what was saved stays.",
+        (signal) => download(client, id, names, { folder, force: options.force ?? false, signal }),
+      );
+      if (json) return printJson({ saved });
+      if (saved.length === 0) note("It left no files.");
+      for (const path of saved) print(path);
     });
 }
 

@@ -2,6 +2,7 @@
  * Everything under /v1, typed: one method per route, and the event streams. Holds no state but the address and the
  * key; runs in Node and in browsers.
  */
+import type { Artifact } from "../core/artifact.ts";
 import type { Checkpoint, ThreadState } from "../core/checkpoint.ts";
 import type { Deployment } from "../core/deployment.ts";
 import { isObject, type Json, type JsonObject } from "../core/json.ts";
@@ -246,6 +247,15 @@ export class CrewshipClient {
   /** The run's events, from the first one or after `options.after`, to its last event. */
   runEvents(id: string, options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
     return this.#events(runPath(id, "events"), options, true);
+  }
+
+  /** The files the run left; none while it is under way. */
+  listArtifacts(id: string, options?: CallOptions): Promise<{ artifacts: Artifact[] }> {
+    return this.#json("GET", runPath(id, "artifacts"), options);
+  }
+  /** The response whose body is the file. */
+  downloadArtifact(id: string, name: string, options?: CallOptions): Promise<Response> {
+    return this.#send("GET", runPath(id, "artifacts", ...name.split("/").map(encodeURIComponent)), options);
   }
 
   // Deployments and keys

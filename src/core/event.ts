@@ -13,3 +13,8 @@ export type Event = Static<typeof Event>;
  * `gone`: so many events right before it are not kept any more.
  */
 export type NumberedEvent = Event & { run_number: number; seq: number; gone?: number };
+
+/** Events the engine alone makes: an agent that sends one would forge history. */
+export function isReserved(type: string): boolean {
+  return type.startsWith("run.") || type === "state.updated" || type === "artifact";
+}

@@ -1,28 +1,191 @@
-/** Where a run leaves the files it makes: a folder of its own below the data folder, kept as long as the run. */
-import { readdir, rm } from "node:fs/promises";
+/**
+ * The files a run leaves. The agent writes them into a folder of the run's own; when the run is over they are stored by
+ * content, and the folder goes.
+ */
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { existingRuns } from "../store/runs.ts";
+import { isArtifactName } from "../core/artifact.ts";
+import type { Event } from "../core/event.ts";
+import { isOver } from "../core/moves.ts";
+import {
+  addArtifacts,
+  closeBlob,
+  contentType,
+  openBlob,
+  putPiece,
+  type StoredFile,
+} from "../store/artifacts.ts";
+import { findRun } from "../store/runs.ts";
 import type { Node } from "./node.ts";
 
-/** Folders looked at in one query. */
-const PAGE = 500;
+const MEGABYTE = 1024 * 1024;
+const MAX_FILE_BYTES = 100 * MEGABYTE;
+const MAX_RUN_BYTES = 500 * MEGABYTE;
+const MAX_FILES = 1_000;
+/** Folders and files looked at, whatever they are. */
+const MAX_ENTRIES = 10_000;
+/** Of each file that is left out the run says why, up to so many. */
+const MAX_NOTES = 20;
+const PIECE_BYTES = 256 * 1024;
+
+/** What was found in a run's folder; its content is stored. `notes`: why something was left out. */
+export type Gathered = { files: StoredFile[]; notes: string[] };
 
 /** The run's folder, absolute. The agent process makes it when it has something to put there. */
 export function artifactFolder(node: Node, run_id: string): string {
   return join(node.artifacts, run_id);
 }
 
-/** Removes the folders of runs that are gone, as those of a deleted thread are. */
-export async function sweepArtifacts(node: Node): Promise<void> {
-  const names = await readdir(node.artifacts).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
-  for (let i = 0; i < names.length; i += PAGE) {
-    const page = names.slice(i, i + PAGE);
-    const kept = await existingRuns(node.database, page);
-    for (const name of page) {
-      if (!kept.has(name)) await rm(join(node.artifacts, name), { recursive: true, force: true });
+/** Stores the content of the files in the run's folder. Undefined: the run made no folder. */
+export async function gather(node: Node, run_id: string): Promise<Gathered | undefined> {
+  const folder = artifactFolder(node, run_id);
+  const names = await namesIn(folder);
+  if (!names) return undefined;
+  const gathered: Gathered = { files: [], notes: [] };
+  const leaveOut = (why: string) => {
+    if (gathered.notes.length < MAX_NOTES) gathered.notes.push(why);
+  };
+  let room = MAX_RUN_BYTES;
+  for (const name of names.sort()) {
+    if (!isArtifactName(name)) {
+      leaveOut(`The file ${JSON.stringify(name)} is no artifact: its name is too long or cannot be shown.`);
+    } else if (gathered.files.length === MAX_FILES) {
+      leaveOut(`The file ${name}, and what follows it, is no artifact: a run may leave ${MAX_FILES}.`);
+      break;
+    } else {
+      const file = await storeFile(node, folder, name, room);
+      if (typeof file === "string") leaveOut(file);
+      else if (file) {
+        gathered.files.push(file);
+        room -= file.size;
+      }
     }
   }
+  return gathered;
+}
+
+/** What a run says of its files before its last event. */
+export function artifactEvents({ files, notes }: Gathered): Event[] {
+  return [
+    ...files.map(({ name, size }) => ({
+      type: "artifact",
+      data: { name, size, content_type: contentType(name) },
+    })),
+    ...notes.map((message) => ({ type: "log", data: { level: "warning", message } })),
+  ];
+}
+
+export async function removeFolder(node: Node, run_id: string): Promise<void> {
+  await rm(artifactFolder(node, run_id), { recursive: true, force: true });
+}
+
+/**
+ * Takes in what a run left that has ended by itself no more: it was canceled, lost, or its node died. A run that is still
+ * to go on keeps its folder; of a run that is gone it is removed.
+ */
+export async function gatherLeft(node: Node, run_id: string): Promise<void> {
+  const run = await findRun(node.database, run_id);
+  if (run && !isOver(run.status)) return;
+  const gathered = run && (await gather(node, run_id));
+  if (run && gathered) {
+    await node.database.transaction((tx) => addArtifacts(tx, run, gathered.files));
+    for (const note of gathered.notes) node.logger.warn({ run_id }, note);
+  }
+  await removeFolder(node, run_id);
+}
+
+/** Does so for every folder there is. */
+export async function sweepArtifacts(node: Node): Promise<void> {
+  for (const run_id of (await entriesOf(node.artifacts)) ?? []) await gatherLeft(node, run_id.name);
+}
+
+async function entriesOf(folder: string) {
+  return readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+    throw error;
+  });
+}
+
+/** The regular files below a folder, by their paths with / between; links are not followed. */
+async function namesIn(folder: string): Promise<string[] | undefined> {
+  const names: string[] = [];
+  const below = [""];
+  let looked = 0;
+  for (let path = below.shift(); path !== undefined; path = below.shift()) {
+    const entries = await entriesOf(join(folder, path));
+    if (!entries && path === "") return undefined;
+    for (const entry of entries ?? []) {
+      if (++looked > MAX_ENTRIES) return names;
+      if (entry.isDirectory()) below.push(`${path}${entry.name}/`);
+      else if (entry.isFile()) names.push(path + entry.name);
+    }
+  }
+  return names;
+}
+
+/** A text says why the file is left out; undefined: it is gone, or no file any more. */
+async function storeFile(
+  node: Node,
+  folder: string,
+  name: string,
+  room: number,
+): Promise<StoredFile | string | undefined> {
+  const handle = await open(
+    join(folder, name),
+    constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK,
+  ).catch((error: NodeJS.ErrnoException) => error);
+  if (handle instanceof Error)
+    return handle.code === "ENOENT" ? undefined : `The file ${name} cannot be read: ${handle.code}.`;
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile()) return undefined;
+    if (stat.size > MAX_FILE_BYTES) {
+      return `The file ${name} is no artifact: it has more than ${MAX_FILE_BYTES / MEGABYTE} MB.`;
+    }
+    if (stat.size > room) {
+      return `The file ${name} is no artifact: a run's files may have ${MAX_RUN_BYTES / MEGABYTE} MB together.`;
+    }
+    const { sha256, size } = await digest(handle);
+    if (await node.database.transaction((tx) => openBlob(tx, sha256, size))) return { name, size, sha256 };
+    const again = await digest(handle, (piece, body) =>
+      node.database.transaction((tx) => putPiece(tx, sha256, piece, body)),
+    );
+    if (again.sha256 !== sha256) return `The file ${name} is no artifact: it changed after the run's end.`;
+    await node.database.transaction((tx) => closeBlob(tx, sha256));
+    return { name, size, sha256 };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Reads the file from its beginning, no further than a file may be long. */
+async function digest(
+  handle: FileHandle,
+  take?: (piece: number, body: Uint8Array) => Promise<void>,
+): Promise<{ sha256: string; size: number }> {
+  const hash = createHash("sha256");
+  let size = 0;
+  for (let piece = 0; size <= MAX_FILE_BYTES; piece++) {
+    const body = await readFully(handle, size);
+    if (body.length === 0) break;
+    hash.update(body);
+    size += body.length;
+    await take?.(piece, body);
+    if (body.length < PIECE_BYTES) break;
+  }
+  return { sha256: hash.digest("hex"), size };
+}
+
+/** Pieces are of equal size whatever a read returns, so that the same content has the same pieces. */
+async function readFully(handle: FileHandle, position: number): Promise<Uint8Array> {
+  const buffer = Buffer.alloc(PIECE_BYTES);
+  let filled = 0;
+  while (filled < PIECE_BYTES) {
+    const { bytesRead } = await handle.read(buffer, filled, PIECE_BYTES - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
 }

@@ -1,8 +1,9 @@
 /** Turns what an agent process said into stored facts. Every call is inside one transaction, under the lease. */
-import type { Event } from "../core/event.ts";
+import { type Event, isReserved } from "../core/event.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import type { RunError } from "../core/run.ts";
 import type { RunnerMessageOf } from "../runner/protocol.ts";
+import { addArtifacts } from "../store/artifacts.ts";
 import { putCheckpoint } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { appendEvents, LeaseLost } from "../store/events.ts";
@@ -11,13 +12,11 @@ import { clearHiddenLog, type View } from "../store/logs.ts";
 import { advance, type Ending, findRun, type MovedRun, noteProgress } from "../store/runs.ts";
 import { openQuestions } from "../store/states.ts";
 import { putWrites } from "../store/writes.ts";
+import { artifactEvents, type Gathered } from "./artifacts.ts";
 import type { Execution } from "./begin.ts";
 import { hintMoved, logTopic } from "./node.ts";
 
 export type Fact = RunnerMessageOf<"event" | "checkpoint" | "writes">;
-
-/** Lifecycle events are the engine's own: an agent that sends one would forge history. */
-const isReserved = (type: string) => type.startsWith("run.") || type === "state.updated";
 
 /** Stores events, checkpoints and pending writes in the order they were said. Throws LeaseLost. */
 export async function storeFacts(
@@ -51,6 +50,16 @@ function eventsOf(fact: Fact): Event[] {
   return keys.length === 0
     ? []
     : [{ type: "state.updated", data: { checkpoint_id: fact.checkpoint_id, keys } }];
+}
+
+/** Says what files the run left. Throws LeaseLost. */
+export async function storeArtifacts(
+  tx: Transaction,
+  { lease, run_number }: Execution,
+  gathered: Gathered,
+): Promise<void> {
+  await appendEvents(tx, lease, run_number, artifactEvents(gathered));
+  await addArtifacts(tx, lease, gathered.files);
 }
 
 /** Ends the run as the agent said. Throws LeaseLost when the run is no longer ours to end. */

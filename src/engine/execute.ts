@@ -2,6 +2,7 @@
  * Executes one run this node holds: gives it to an agent process and turns what comes back into stored facts. The
  * only place where an agent's output becomes one. While a commit is under way, what arrives waits for the next.
  */
+import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { isObject, type Json } from "../core/json.ts";
 import { AgentLost, LoadError } from "../runner/errors.ts";
@@ -14,10 +15,10 @@ import { findRun, readRequest } from "../store/runs.ts";
 import { findThread, readHead } from "../store/threads.ts";
 import { agentVersion } from "./agent_version.ts";
 import { answerRead } from "./answer_read.ts";
-import { artifactFolder } from "./artifacts.ts";
+import { artifactFolder, gather, gatherLeft, removeFolder } from "./artifacts.ts";
 import type { Execution } from "./begin.ts";
 import { refusedStart } from "./check_command.ts";
-import { end, type Fact, failure, hasCheckpoint, storeDone, storeFacts } from "./commit.ts";
+import { end, type Fact, failure, hasCheckpoint, storeArtifacts, storeDone, storeFacts } from "./commit.ts";
 import { giveBack } from "./give_back.ts";
 import type { Node } from "./node.ts";
 
@@ -46,6 +47,16 @@ export async function execute(node: Node, execution: Execution, signal: AbortSig
     await conclude(node, execution, error);
   } finally {
     slot?.release();
+    if (execution.seated) await gatherRest(node, execution.lease.run_id);
+  }
+}
+
+/** What the run wrote if it did not end by itself. What fails here is tried again by the sweep. */
+async function gatherRest(node: Node, run_id: string): Promise<void> {
+  try {
+    if (existsSync(artifactFolder(node, run_id))) await gatherLeft(node, run_id);
+  } catch (error) {
+    node.logger.error({ run_id, error: reasonOf(error) }, "could not take in a run's files");
   }
 }
 
@@ -137,10 +148,13 @@ async function storeBatch(
       facts = [];
       await answerRead(node.database, view, run, message);
     } else if (message.type === "done") {
+      const left = await gather(node, execution.lease.run_id);
       await node.database.transaction(async (tx) => {
         if (facts.length > 0) await storeFacts(tx, execution, view, facts);
+        if (left) await storeArtifacts(tx, execution, left);
         await storeDone(tx, execution, message);
       });
+      if (left) await removeFolder(node, execution.lease.run_id);
       tellPrinted(node, execution, facts);
       return true;
     } else facts.push(message);

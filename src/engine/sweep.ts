@@ -1,4 +1,5 @@
 /** The node's housekeeping: runs whose holder is gone, threads past their time, and entries nothing needs any more. */
+import { sweepBlob } from "../store/artifacts.ts";
 import { sweepDeliveries } from "../store/deliveries.ts";
 import { forgetOldAnswers } from "../store/idempotency.ts";
 import { mergeItems } from "../store/items.ts";
@@ -74,4 +75,5 @@ export async function keepHouse(node: Node, worker: Worker, abandoned_s?: number
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepDeliveries))) break;
   await database.transaction(forgetOldAnswers);
   await sweepArtifacts(node);
+  for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction((tx) => sweepBlob(tx)))) break;
 }

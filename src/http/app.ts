@@ -8,6 +8,7 @@ import { Problem } from "../core/problem.ts";
 import type { Logger, Node } from "../engine/node.ts";
 import type { Worker } from "../engine/worker.ts";
 import { authenticate, requireRole } from "./auth.ts";
+import type { Spec } from "./endpoint.ts";
 import { attemptOf } from "./idempotency.ts";
 import { ErrorBody, openApi } from "./openapi.ts";
 import { routes } from "./routes.ts";
@@ -74,7 +75,7 @@ export async function makeHttp(app: App, origins: readonly string[]): Promise<Fa
     const { spec } = endpoint;
     http.route({
       method,
-      url: path.replace(/\{(\w+)\}/g, ":$1"),
+      url: path.replace("{path}", "*").replace(/\{(\w+)\}/g, ":$1"),
       schema: {
         summary: spec.summary,
         tags: [spec.tag],
@@ -82,7 +83,7 @@ export async function makeHttp(app: App, origins: readonly string[]): Promise<Fa
         ...(spec.params ? { params: spec.params } : {}),
         ...(spec.query ? { querystring: spec.query } : {}),
         ...(spec.body ? { body: spec.body } : {}),
-        response: responses(spec.answers, spec.streams ?? false),
+        response: responses(spec),
       },
       // Keys before bodies: a stranger learns nothing about what a body must look like.
       onRequest: async (request) => {
@@ -93,6 +94,7 @@ export async function makeHttp(app: App, origins: readonly string[]): Promise<Fa
       preValidation: async (request) => {
         if (nestsDeeperThan(request.body, MAX_DEPTH)) throw new Problem("too_deep", { limit: MAX_DEPTH });
         if (request.body === undefined && spec.body) request.body = {};
+        nameRest(request.params as Record<string, string>);
       },
       handler: async (request, reply) => {
         const answer = await endpoint.answer({
@@ -123,6 +125,13 @@ declare module "fastify" {
   }
 }
 
+/** What the router calls `*`, the rest of a path, is `{path}` in the table of routes. */
+function nameRest(params: Record<string, string>): void {
+  if (params["*"] === undefined) return;
+  params.path = params["*"];
+  delete params["*"];
+}
+
 /** A path for logs and errors, without what is secret in it. */
 function shownPath(url: string): string {
   return url.split("?")[0]!.replace(/^(\/webhooks\/runs\/).*/, "$1…");
@@ -144,13 +153,16 @@ function originPattern(origin: string): string | RegExp {
   return new RegExp(`^${origin.slice(0, -2).replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(:\\d+)?$`);
 }
 
-function responses(answers: Record<number, unknown>, streams: boolean): Record<string, unknown> {
+function responses({ answers, streams, file }: Spec): Record<string, unknown> {
+  const bytes = streams
+    ? ["Events", "text/event-stream", { type: "string" }]
+    : file
+      ? ["The file", "application/octet-stream", { type: "string", format: "binary" }]
+      : undefined;
   const entries = Object.entries(answers).map(([status, schema]) => {
-    if (streams && status === "200") {
-      return [
-        status,
-        { description: "Events", content: { "text/event-stream": { schema: { type: "string" } } } },
-      ];
+    if (bytes && status === "200") {
+      const [description, type, bodySchema] = bytes;
+      return [status, { description, content: { [type as string]: { schema: bodySchema } } }];
     }
     return [status, schema ?? { type: "null", description: "No body" }];
   });

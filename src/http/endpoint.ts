@@ -30,6 +30,8 @@ export type Spec = {
   answers: Record<number, TSchema | null>;
   /** The answer is an event stream. */
   streams?: boolean;
+  /** The answer is a file's bytes. */
+  file?: boolean;
 };
 
 export type Endpoint = { spec: Spec; answer: (call: Call<never, never, never>) => Promise<Answer> };

@@ -58,7 +58,10 @@ const lastEventId = {
 const meanings: Record<string, string> = { "200": "OK", "201": "Created", "202": "Accepted" };
 
 function complete(document: JsonObject): JsonObject {
-  const paths = document.paths as Record<string, Record<string, JsonObject>>;
+  const paths: Record<string, Record<string, JsonObject>> = {};
+  for (const [path, operations] of Object.entries(document.paths as typeof paths)) {
+    paths[path.replace("{*}", "{path}")] = operations;
+  }
   for (const [path, operations] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(operations)) completeOperation(method, path, operation);
   }

@@ -1,6 +1,7 @@
 /** The whole API on one screen: method, path, the role a key needs (null: no key), and the endpoint. */
 import type { KeyRole } from "../store/keys.ts";
 import type { Endpoint } from "./endpoint.ts";
+import * as artifacts from "./v1/artifacts.ts";
 import * as deployments from "./v1/deployments.ts";
 import * as health from "./v1/health.ts";
 import * as keys from "./v1/keys.ts";
@@ -54,6 +55,8 @@ export const routes: readonly Route[] = [
   row("POST",   "/v1/keys",                            "admin", keys.create),
   row("GET",    "/v1/keys",                            "admin", keys.list),
   row("DELETE", "/v1/keys/{key_id}",                   "admin", keys.remove),
+  row("GET",    "/v1/runs/{run_id}/artifacts",          "read",  artifacts.list),
+  row("GET",    "/v1/runs/{run_id}/artifacts/{path}",   "read",  artifacts.download),
   row("GET",    "/v1/runs/{run_id}/deliveries",         "read",  webhooks.ofRun),
   row("POST",   "/v1/webhooks",                         "admin", webhooks.create),
   row("GET",    "/v1/webhooks",                         "admin", webhooks.list),

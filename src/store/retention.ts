@@ -1,5 +1,6 @@
-/** Removes what is kept only for a while after a run is over: its events but the last, and runs that had no thread. */
+/** Removes what is kept only for a while after a run is over: its events but the last, its files, and runs without a thread. */
 import type { Event } from "../core/event.ts";
+import { dropArtifacts } from "./artifacts.ts";
 import { first, type Queryable } from "./database.ts";
 import { abandonLog } from "./logs.ts";
 import { sql } from "./sql.ts";
@@ -11,7 +12,7 @@ type OldRun = { log_id: number; run_id: string; run_number: number; thread_id: s
 
 /**
  * Takes one step with the run that has been over longest, if that is more than `days`. A run without a thread goes
- * altogether; of any other all events but the last do. False: there is no such run.
+ * altogether; of any other its files do, and all events but the last. False: there is no such run.
  */
 export async function sweepOldRun(tx: Queryable, days: number): Promise<boolean> {
   const run = first(
@@ -22,6 +23,7 @@ export async function sweepOldRun(tx: Queryable, days: number): Promise<boolean>
   );
   if (!run) return false;
   if (run.thread_id === null) await abandonLog(tx, run.log_id);
+  else if ((await dropArtifacts(tx, run, ROWS_PER_STEP)) >= ROWS_PER_STEP) return true;
   else if (!(await sweepEvents(tx, run))) return true;
   await tx.query(sql`
     update runs set events_swept = 1 where log_id = ${run.log_id} and run_id = ${run.run_id}`);

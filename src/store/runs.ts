@@ -88,15 +88,6 @@ export async function findRun(q: Queryable, run_id: string): Promise<RunRow | un
   );
 }
 
-/** Those of the ids that are runs, whether or not their threads still have names. */
-export async function existingRuns(q: Queryable, run_ids: readonly string[]): Promise<Set<string>> {
-  if (run_ids.length === 0) return new Set();
-  const rows = await q.query<{ run_id: string }>(
-    sql`select run_id from runs where run_id in (${join(run_ids)})`,
-  );
-  return new Set(rows.map((row) => row.run_id));
-}
-
 /** How far a run is, whether or not its thread still has a name. Its number is null while it has not begun. */
 export async function progressOf(
   q: Queryable,

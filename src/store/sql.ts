@@ -1,5 +1,5 @@
 /** SQL as a tagged template: values are bound, pieces of SQL are spliced. One text for both databases. */
-export type SqlValue = string | number | null;
+export type SqlValue = string | number | Uint8Array | null;
 
 export class Sql {
   readonly strings: readonly string[];

@@ -4,6 +4,7 @@
  */
 import { itemRanges } from "../core/encoding.ts";
 import type { Json } from "../core/json.ts";
+import { dropArtifacts } from "./artifacts.ts";
 import { first, type Queryable } from "./database.ts";
 import { join, raw, sql } from "./sql.ts";
 
@@ -34,6 +35,7 @@ export async function sweepAbandonedLog(tx: Queryable, abandoned_s = ABANDONED_S
       limit 1`),
   );
   if (!log) return false;
+  if ((await dropArtifacts(tx, log, ROWS_PER_STEP)) >= ROWS_PER_STEP) return true;
   for (const name of logTables) {
     const table = raw(name);
     const key = raw(keyOf[name]);

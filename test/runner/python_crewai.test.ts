@@ -60,10 +60,6 @@ describe("a crew", { concurrency: 1 }, () => {
         { type: "task.started", data: write },
         { type: "agent.started", data: write },
         { type: "agent.completed", data: write },
-        {
-          type: "artifact",
-          data: { name: "notes/tea.md", size: rawOf(run).length, content_type: "text/markdown" },
-        },
         { type: "task.completed", data: write },
       ],
     );

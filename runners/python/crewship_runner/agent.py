@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import os
 import queue
 import socket
 from dataclasses import dataclass, field
 from typing import Any
 
+from .artifacts import FIXED, artifacts_of, provide_artifacts
 from .cancel import Cancel, RunCanceled
 from .errors import describe_error
 from .function_host import FunctionHost
 from .host import Host
 from .load import load_entrypoint
 from .logs import capture_output, current_run, end_lines
+from .mounts import own_mounts
 from .orphan import end_with_parent
 from .pipe import RunPipe
 from .resident import end_above, resident_mb
@@ -35,7 +38,8 @@ class OpenRun:
 
 
 class AgentProcess:
-    def __init__(self, pipe: socket.socket) -> None:
+    def __init__(self, pipe: socket.socket, alone: bool) -> None:
+        self._alone = alone
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(RunExecutor())
         self._wire = Wire(pipe, self._receive)
@@ -127,7 +131,8 @@ class AgentProcess:
                 raise RuntimeError("No agent is loaded.")
             run.cancel.raise_if_aborted()
             if message["type"] == "run":
-                return await self._host.run(message, run.pipe, run.cancel)
+                with artifacts_of(message["run_id"], message["artifacts"], self._alone):
+                    return await self._host.run(message, run.pipe, run.cancel)
             return await self._host.update(message, run.pipe)
         except (asyncio.CancelledError, RunCanceled):
             return {"outcome": "canceled"}
@@ -142,12 +147,15 @@ class AgentProcess:
         self._wire.send({"type": "alive", "memory_mb": resident_mb()})
 
 
-def run_agent(pipe: socket.socket) -> None:
-    """Serves the agent over a connected socket until the server closes it."""
+def run_agent(pipe: socket.socket, alone: bool = False) -> None:
+    """Serves the agent over a connected socket until the server closes it. `alone`: it will execute one run."""
     faulthandler.enable()
     capture_output()
+    provide_artifacts()
+    if alone and os.path.isdir(FIXED):
+        own_mounts()
     end_with_parent()
-    AgentProcess(pipe).serve()
+    AgentProcess(pipe, alone).serve()
 
 
 async def _open(value: Any, message: dict) -> Host:

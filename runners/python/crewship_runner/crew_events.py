@@ -87,7 +87,7 @@ class RunEvents:
 
     def _task_completed(self, task: Any, event: Any) -> None:
         task = event.task or task
-        self._files.announce(task)
+        self._files.note(task)
         self._pipe.emit("task.completed", _about_task(task))
         self.on_task(task, event.output)
 

@@ -1,8 +1,7 @@
-"""The files a crew's tasks write (`output_file`): they go to the run's artifact folder, and the run says so."""
+"""The files a crew's tasks write (`output_file`): they go to the run's artifact folder."""
 
 from __future__ import annotations
 
-import mimetypes
 import os
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,8 @@ class TaskFiles:
         path.parent.mkdir(parents=True, exist_ok=True)
         task.output_file = str(path)
 
-    def announce(self, task: Any) -> None:
+    def note(self, task: Any) -> None:
+        """What the task wrote elsewhere is no artifact, and the run says so."""
         if not task.output_file:
             return
         path = Path(os.path.abspath(task.output_file))
@@ -35,10 +35,3 @@ class TaskFiles:
             self._pipe.log(
                 "info", f"The file {path} stays where the task wrote it; it is no artifact of this run."
             )
-            return
-        artifact = {
-            "name": path.relative_to(self._folder).as_posix(),
-            "size": path.stat().st_size,
-            "content_type": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-        }
-        self._pipe.emit("artifact", artifact)

@@ -35,7 +35,7 @@ def _run(pipe: socket.socket) -> None:
     from .agent import run_agent
 
     sys.argv[1:] = []
-    run_agent(pipe)
+    run_agent(pipe, alone=True)
 
 
 def _connect(path: str, token: str, channel: int) -> socket.socket:

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from .artifacts import artifact_folder
 from .cancel import Cancel
 from .decode import unescape_tags
 from .encode import EncodingError, encode, safely
@@ -20,6 +21,9 @@ from .threads import in_thread
 # What a checkpoint that asks keeps for the run that answers, encoded: the id of the question, the input as it was sent,
 # the values when the function was first called, and the answers so far.
 QUESTION, INPUT, BEGIN, ANSWERS = "question", "input", "begin", "answers"
+
+# What the server alone says, beside the types that begin with "run.".
+_RESERVED = {"state.updated", "artifact"}
 
 
 class Context:
@@ -45,10 +49,15 @@ class Context:
     def state(self, values: dict[str, Any]) -> None:
         self._state.values = values
 
+    @property
+    def artifacts(self) -> str | None:
+        """The folder whose files the run leaves as its artifacts; CREWSHIP_ARTIFACTS names it too."""
+        return artifact_folder()
+
     def emit(self, type: str | object, data: object = None) -> None:
         """Sends an event: `emit("progress", {"percent": 40})`, or `emit({…})` for a `custom` one."""
         name, content = (type, {} if data is None else data) if isinstance(type, str) else ("custom", type)
-        if name.startswith("run."):
+        if name.startswith("run.") or name in _RESERVED:
             raise ValueError(f'Events of type "{name}" are the server\'s own; choose another type.')
         encoded = safely(content)
         self._pipe.emit(name, encoded if isinstance(encoded, dict) else {"value": encoded})
