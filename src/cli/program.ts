@@ -5,6 +5,7 @@ import { addDev } from "./dev.ts";
 import { addInvoke } from "./invoke.ts";
 import { addKeys } from "./keys.ts";
 import { addRuns } from "./runs.ts";
+import { addSchedules } from "./schedules.ts";
 import { addServe } from "./serve.ts";
 import { addThread } from "./thread.ts";
 
@@ -39,5 +40,6 @@ export function makeProgram(): Command {
   addThread(program);
   addRuns(program);
   addKeys(program);
+  addSchedules(program);
   return program;
 }
