@@ -16,6 +16,7 @@ import { deliver } from "./engine/deliver.ts";
 import { Hints } from "./engine/hints.ts";
 import { LostRuns } from "./engine/lost_runs.ts";
 import type { Logger, Node, Watch } from "./engine/node.ts";
+import { runSchedules } from "./engine/run_schedules.ts";
 import { recoverRuns, sweep } from "./engine/sweep.ts";
 import { Worker } from "./engine/worker.ts";
 import { type App, makeHttp } from "./http/app.ts";
@@ -136,6 +137,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
   worker.begin();
   const sweeping = sweep(node, worker, closing.signal);
   const delivering = deliver(node, closing.signal);
+  const scheduling = runSchedules(node, worker, closing.signal);
 
   async function load(): Promise<string | null> {
     if (!version) return null;
@@ -196,6 +198,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
       await interpreters.close();
       await sweeping;
       await delivering;
+      await scheduling;
       await supervisor.close();
       node.hints.close();
       await database.close();

@@ -135,10 +135,12 @@ test("a stream is declared as an event stream that a reader can resume", () => {
   }
 });
 
-test("Idempotency-Key is declared on exactly the requests that create threads, checkpoints and runs", () => {
+test("Idempotency-Key is declared on exactly the requests that create threads, checkpoints, runs and schedules", () => {
   const repeatable = operations.filter(({ operation }) => headerNames(operation).includes("Idempotency-Key"));
   assert.deepEqual(repeatable.map(({ name }) => name).sort(), [
     "post /v1/runs",
+    "post /v1/schedules",
+    "post /v1/schedules/{schedule_id}/run",
     "post /v1/threads",
     "post /v1/threads/{thread_id}/copy",
     "post /v1/threads/{thread_id}/runs",

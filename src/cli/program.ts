@@ -5,6 +5,7 @@ import { addDev } from "./dev.ts";
 import { addInvoke } from "./invoke.ts";
 import { addKeys } from "./keys.ts";
 import { addRuns } from "./runs.ts";
+import { addSchedules } from "./schedules.ts";
 import { addServe } from "./serve.ts";
 import { addThread } from "./thread.ts";
 import { addWebhooks } from "./webhooks.ts";
@@ -41,5 +42,6 @@ export function makeProgram(): Command {
   addRuns(program);
   addKeys(program);
   addWebhooks(program);
+  addSchedules(program);
   return program;
 }

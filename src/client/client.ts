@@ -8,6 +8,7 @@ import type { Deployment } from "../core/deployment.ts";
 import { isObject, type Json, type JsonObject } from "../core/json.ts";
 import type { RunStatus, ThreadStatus } from "../core/moves.ts";
 import type { AcceptedRun, Run, RunRequest } from "../core/run.ts";
+import type { NewSchedule, Schedule, SchedulePatch } from "../core/schedule.ts";
 import type { Thread, Ttl } from "../core/thread.ts";
 import type { Delivery, NewWebhook, Webhook } from "../core/webhook.ts";
 import { ApiError, ConnectionError, readApiError } from "./errors.ts";
@@ -258,6 +259,31 @@ export class CrewshipClient {
     return this.#send("GET", runPath(id, "artifacts", ...name.split("/").map(encodeURIComponent)), options);
   }
 
+  // Schedules
+
+  createSchedule(schedule: NewSchedule, options?: CallOptions): Promise<Schedule> {
+    return this.#json("POST", "/v1/schedules", { ...options, body: schedule });
+  }
+  /** Those of one deployment, or of all that the key reaches. */
+  listSchedules(deployment_id?: string, options?: CallOptions): Promise<{ schedules: Schedule[] }> {
+    return this.#json("GET", "/v1/schedules", { ...options, query: { deployment_id } });
+  }
+  getSchedule(id: string, options?: CallOptions): Promise<Schedule> {
+    return this.#json("GET", schedulePath(id), options);
+  }
+  /** `enabled` pauses and resumes. Metadata is merged; null removes a key. */
+  patchSchedule(id: string, patch: SchedulePatch, options?: CallOptions): Promise<Schedule> {
+    return this.#json("PATCH", schedulePath(id), { ...options, body: patch });
+  }
+  /** The runs it started go on. */
+  async deleteSchedule(id: string, options?: CallOptions): Promise<void> {
+    await this.#send("DELETE", schedulePath(id), options);
+  }
+  /** Starts a run now; when it is due next stays as it was. */
+  runSchedule(id: string, options?: CallOptions): Promise<AcceptedRun> {
+    return this.#json("POST", schedulePath(id, "run"), options);
+  }
+
   // Deployments and keys
 
   listDeployments(options?: CallOptions): Promise<{ deployments: Deployment[] }> {
@@ -371,6 +397,10 @@ export class CrewshipClient {
 
 function threadPath(id: string, ...rest: string[]): string {
   return ["/v1/threads", encodeURIComponent(id), ...rest].join("/");
+}
+
+function schedulePath(id: string, ...rest: string[]): string {
+  return ["/v1/schedules", encodeURIComponent(id), ...rest].join("/");
 }
 
 function runPath(id: string, ...rest: string[]): string {

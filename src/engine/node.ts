@@ -50,6 +50,8 @@ export const logTopic = (log_id: number): string => `log:${log_id}`;
 export const PENDING_TOPIC = "pending";
 /** The topic on which nodes are told that a webhook's delivery is owed. */
 export const DELIVERIES_TOPIC = "deliveries";
+/** The topic on which nodes are told that a schedule has other due times. */
+export const SCHEDULES_TOPIC = "schedules";
 
 /** Tells whoever waits for what a run's move made possible: its readers, the next run of its thread, deliveries. */
 export function hintMoved(tx: Transaction, { log_id, queued, owed }: MovedRun): void {

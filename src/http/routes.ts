@@ -6,6 +6,7 @@ import * as deployments from "./v1/deployments.ts";
 import * as health from "./v1/health.ts";
 import * as keys from "./v1/keys.ts";
 import * as runs from "./v1/runs.ts";
+import * as schedules from "./v1/schedules.ts";
 import * as states from "./v1/states.ts";
 import * as threadRuns from "./v1/thread_runs.ts";
 import * as threads from "./v1/threads.ts";
@@ -65,6 +66,12 @@ export const routes: readonly Route[] = [
   row("GET",    "/v1/deployments/{deployment_id}/webhook-secret", "admin", webhooks.secret),
   row("POST",   "/v1/deployments/{deployment_id}/webhook-secret", "admin", webhooks.rotateSecret),
   row("POST",   "/webhooks/runs/{token}",               null,    webhooks.receive),
+  row("POST",   "/v1/schedules",                        "run",   schedules.create),
+  row("GET",    "/v1/schedules",                        "read",  schedules.list),
+  row("GET",    "/v1/schedules/{schedule_id}",          "read",  schedules.get),
+  row("PATCH",  "/v1/schedules/{schedule_id}",          "run",   schedules.patch),
+  row("DELETE", "/v1/schedules/{schedule_id}",          "run",   schedules.remove),
+  row("POST",   "/v1/schedules/{schedule_id}/run",      "run",   schedules.run),
   row("GET",    "/healthz",                            null,    health.live),
   row("GET",    "/readyz",                             null,    health.ready),
 ];

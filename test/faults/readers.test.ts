@@ -1,5 +1,8 @@
 /** Guarantee 7: whoever reads, however often the connection or the server breaks, sees every event once, in order. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { test } from "node:test";
 import type { CrewshipClient } from "../../src/client/client.ts";
 import type { StreamEvent } from "../../src/client/events.ts";
@@ -58,6 +61,67 @@ test("two readers of a run see every event once and in order, though one reconne
   assert.equal(steady.filter(({ type }) => type === "run.restarted").length, KILL_AFTER.length);
   assertContent(steady);
 });
+
+test("readers that do not read cost the server little, delay nobody, and go on where they stopped", async (t) => {
+  const EVENTS = 6_000;
+  const SIZE = 10_000;
+  const READERS = 10;
+  const server = await ServerProcess.start({ project: "test/projects/echo-faulty" });
+  t.after(() => server.remove());
+  const client = server.client();
+  const { thread_id } = await client.createThread({ deployment_id: server.deployment_id });
+  const say = async (events: number) =>
+    client.createRun(thread_id, {
+      input: { act: "speak", events, sent: 0, step_size: STEP, size: SIZE },
+      config: { recursion_limit: 100 },
+    });
+  // What a first run costs is not the readers'.
+  await readThrough(client, (await say(EVENTS / 2)).run_id, []);
+  const before = residentBytes(server.pid);
+  const { run_id } = await say(EVENTS);
+  const deaf = await Promise.all(Array.from({ length: READERS }, () => deafReader(server, run_id)));
+  const steady: StreamEvent[] = [];
+  await readThrough(client, run_id, steady);
+  assert.equal(steady.at(-1)!.type, "run.completed");
+  const grown = residentBytes(server.pid) - before;
+  const owed = READERS * EVENTS * SIZE;
+  t.diagnostic(`${READERS} readers are owed ${megabytes(owed)}; the server grew by ${megabytes(grown)}`);
+  assert.ok(grown < owed / 2, `the server grew by ${megabytes(grown)}`);
+  for (const reader of deaf.slice(0, 3)) {
+    const seen: StreamEvent[] = [];
+    const after = await reader.lastId();
+    for await (const event of client.runEvents(run_id, { after })) seen.push(event);
+    const at = steady.findIndex(({ id }) => id === after);
+    assert.deepEqual(seen, steady.slice(at + 1));
+  }
+});
+
+const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
+
+function residentBytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
+}
+
+/** Asks for the run's events and reads nothing; `lastId` takes what has come on the way and leaves. */
+async function deafReader(server: ServerProcess, run_id: string) {
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  await once(socket, "connect");
+  socket.pause();
+  const headers = `Host: x\r\nAuthorization: Bearer ${server.apiKey}\r\n`;
+  socket.write(`GET /v1/runs/${run_id}/events HTTP/1.1\r\n${headers}\r\n`);
+  return {
+    async lastId(): Promise<string | undefined> {
+      let text = "";
+      for await (const chunk of socket.setEncoding("utf8")) {
+        text += chunk;
+        if (text.length > 200_000) break;
+      }
+      socket.destroy();
+      return [...text.matchAll(/^id: (\d+)\ndata: .*\n\n/gm)].at(-1)?.[1];
+    },
+  };
+}
 
 /** Between restarts the agent's own count goes on by one; a restart goes back to a step's beginning, never ahead. */
 function assertContent(events: readonly StreamEvent[]): void {
