@@ -71,10 +71,12 @@ export function printTable<Row>(columns: Column<Row>[], rows: Row[], none: strin
 }
 
 /** Names and what they are, one a line, the names in one column. */
-export function printFacts(facts: [name: string, value: string | null | undefined][]): void {
+export function printFacts(facts: [name: string, value: string | null | undefined, format?: Format][]): void {
   const width = Math.max(...facts.map(([name]) => name.length));
-  for (const [name, value] of facts) {
-    if (value !== null && value !== undefined) print(`${paint("dim", name.padEnd(width))}  ${clean(value)}`);
+  for (const [name, value, format] of facts) {
+    if (value === null || value === undefined) continue;
+    const text = clean(value);
+    print(`${paint("dim", name.padEnd(width))}  ${format ? paint(format, text) : text}`);
   }
 }
 

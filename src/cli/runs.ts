@@ -172,7 +172,7 @@ export function addRuns(program: Command): void {
 function showRun(run: Run): void {
   printFacts([
     ["run", run.id],
-    ["status", paint(statusFormat(run.status), run.status)],
+    ["status", run.status, statusFormat(run.status)],
     ["thread", run.thread_id],
     ["deployment", run.deployment_id],
     ["version", `${run.version_number} (${run.version_id}), ${run.environment}`],

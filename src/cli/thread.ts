@@ -100,7 +100,7 @@ export function addThread(program: Command): void {
       if (json) return printJson(found);
       printFacts([
         ["thread", found.thread_id],
-        ["status", paint(statusFormat(found.status), found.status)],
+        ["status", found.status, statusFormat(found.status)],
         ["deployment", found.deployment_id],
         ["created", dateTime(found.created_at)],
         ["updated", dateTime(found.updated_at)],
