@@ -19,7 +19,7 @@ import { openView } from "../src/store/logs.ts";
 import { findRun } from "../src/store/runs.ts";
 import { raw, sql } from "../src/store/sql.ts";
 import { showCheckpoints } from "../src/store/states.ts";
-import { findThread } from "../src/store/threads.ts";
+import { findThread, readHead } from "../src/store/threads.ts";
 import { assertWhole, type Engine, hasData, refused, types, withEngine } from "./suites/engine_fixture.ts";
 
 const rowOf = async (engine: Engine, run: { run_id: string }) =>
@@ -285,6 +285,76 @@ test("threads are pruned by id: unknown, forbidden and, for keep_latest, busy on
       await engine.events({ run_id: run.run_id }).catch(() => canceled(engine, run)),
       "run.canceled",
     );
+  }));
+
+test("a prune keeps the newest runs, the younger checkpoints, or what either of them keeps; a delete spares younger threads", () =>
+  withEngine({}, async (engine) => {
+    const thread = await engine.thread();
+    for (let n = 1; n <= 5; n++) {
+      await engine.run(
+        thread,
+        { checkpoint: { values: { n, step: 1 } } },
+        { checkpoint: { values: { n, step: 2 } } },
+        { done: n },
+      );
+    }
+    const hours = (n: number) => n * 3_600;
+    // The run n was 6 - n hours ago: those of 5, 4, 3, 2 and 1 hours.
+    for (let n = 1; n <= 5; n++) {
+      await engine.database.transaction((tx) =>
+        tx.query(sql`
+          update checkpoints set created_at = ${tx.dialect.nowPlus(-hours(6 - n))}
+          where run_id = (select run_id from runs where run_number = ${n})`),
+      );
+    }
+    const left = async (copy: Thread) => {
+      const { view } = await readHead(engine.database, (await threadRow(engine, copy)).log_id);
+      const rows = await selectCheckpoints(engine.database, view, { namespace: "", limit: 100 });
+      const shown = await showCheckpoints(engine.database, view, copy.thread_id, rows);
+      return shown.map(({ values }) => `${values.n}.${values.step}`).reverse();
+    };
+    const all = [1, 2, 3, 4, 5].flatMap((n) => [`${n}.1`, `${n}.2`]);
+    for (const [order, expected] of [
+      [{}, ["5.2"]],
+      [{ keep_last: 1 }, all.slice(-2)],
+      [{ keep_last: 2 }, all.slice(-4)],
+      [{ keep_last: 9 }, all],
+      [{ older_than_s: hours(2.5) }, all.slice(-4)],
+      [{ older_than_s: hours(9) }, all],
+      [{ older_than_s: 0 }, ["5.2"]],
+      [{ keep_last: 1, older_than_s: hours(3.5) }, all.slice(-6)],
+      [{ keep_last: 4, older_than_s: hours(3.5) }, all.slice(-8)],
+    ] as const) {
+      const row = await threadRow(engine, thread);
+      const copy = await copyThread(engine.node, row, {}, undefined);
+      const strategy = "keep_latest" as const;
+      const done = await prune(
+        engine.node,
+        engine.worker,
+        { ids: [copy.thread_id], strategy, ...order },
+        () => true,
+      );
+      assert.equal(done, 1);
+      assert.deepEqual(await left(copy), expected, JSON.stringify(order));
+      await keepHouse(engine.node, engine.worker, -1);
+      assert.deepEqual(await left(copy), expected, "also once it was swept");
+      const next = await engine.run(copy, { checkpoint: { values: { n: 6, step: 1 } } }, { done: 6 });
+      assert.equal(next.status, "succeeded");
+    }
+    assert.deepEqual(await left(thread), all, "the source of the copies has all it had");
+
+    const ids = [thread.thread_id];
+    const remove = (older_than_s: number) =>
+      prune(engine.node, engine.worker, { ids, strategy: "delete", older_than_s }, () => true);
+    assert.equal(await remove(60), 0);
+    await assert.rejects(
+      prune(engine.node, engine.worker, { ids, strategy: "delete", keep_last: 1 }, () => true),
+      { status: 400 },
+    );
+    await engine.database.transaction((tx) =>
+      tx.query(sql`update threads set updated_at = ${tx.dialect.nowPlus(-61)} where thread_id = ${ids[0]!}`),
+    );
+    assert.equal(await remove(60), 1);
   }));
 
 /** The events of a run whose thread is gone, read as a stream that was open before. */

@@ -52,7 +52,12 @@ export type ThreadSearch = {
   limit?: number;
   cursor?: string;
 };
-export type Prune = { ids: string[]; strategy: "delete" | "keep_latest" };
+export type Prune = {
+  ids: string[];
+  strategy: "delete" | "keep_latest";
+  keep_last?: number | undefined;
+  older_than_s?: number | undefined;
+};
 export type HistoryFilter = {
   limit?: number | undefined;
   before?: string | undefined;

@@ -2,15 +2,22 @@
 
 import { abandonLog } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
-import { deleteThreadRow, type ThreadRow } from "../store/threads.ts";
+import { deleteThreadRow, isUnchanged, type ThreadRow } from "../store/threads.ts";
 import { cancelIn } from "./cancel.ts";
 import { logTopic, type Node } from "./node.ts";
 import type { Worker } from "./worker.ts";
 
-export async function deleteThread(node: Node, worker: Worker, thread: ThreadRow): Promise<void> {
+/** `unchanged_s`: only a thread at rest whose last change is longer ago. False: it stays. */
+export async function deleteThread(
+  node: Node,
+  worker: Worker,
+  thread: ThreadRow,
+  unchanged_s?: number,
+): Promise<boolean> {
   const canceled: string[] = [];
-  await node.database.transaction(async (tx) => {
+  const deleted = await node.database.transaction(async (tx) => {
     canceled.length = 0;
+    if (unchanged_s !== undefined && !(await isUnchanged(tx, thread.thread_id, unchanged_s))) return false;
     for (let live = await liveRun(tx, thread.log_id); live; live = await liveRun(tx, thread.log_id)) {
       await cancelIn(tx, { log_id: thread.log_id, run_id: live.run_id }, "cancel");
       canceled.push(live.run_id);
@@ -18,6 +25,8 @@ export async function deleteThread(node: Node, worker: Worker, thread: ThreadRow
     await deleteThreadRow(tx, thread.thread_id);
     await abandonLog(tx, thread.log_id);
     tx.hint(logTopic(thread.log_id));
+    return true;
   });
   for (const run_id of canceled) worker.stop(run_id);
+  return deleted;
 }

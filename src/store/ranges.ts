@@ -22,36 +22,85 @@ export async function positionsOfRun(
   return { from: row.from_position, to: row.to_position };
 }
 
+/** What a prune keeps of a thread beside its newest checkpoint: what either of them keeps. */
+export type Keep = {
+  /** The checkpoints of the newest runs, so many; a change by hand counts as one. */
+  last?: number | undefined;
+  /** The checkpoints that are younger, in seconds. */
+  younger_than_s?: number | undefined;
+};
+
 /**
- * What keep_latest hides: the positions of all checkpoints and writes but the newest checkpoint of each namespace
- * and its writes. A checkpoint whose channels need an ancestor's writes (a channel only a reducer can fold) keeps
- * its whole line of ancestors: nothing of it can be hidden.
+ * The positions a prune hides: of all checkpoints and writes but those it keeps, the newest checkpoint of each namespace,
+ * and the newest of each subgraph's that was there before what it keeps, so that every state that is kept can be gone on
+ * from. A checkpoint whose channels need an ancestor's writes (a channel only a reducer can fold) keeps its whole line of
+ * ancestors: nothing of it can be hidden.
  */
-export async function pruneRanges(q: Queryable, view: View): Promise<{ from: number; to: number }[]> {
-  const rows = await q.query<{
-    position: number;
-    namespace: string;
-    checkpoint_id: string;
-    shown: string | null;
-  }>(sql`
-    select position, namespace, checkpoint_id, shown from checkpoints where ${view.within} order by position desc`);
-  const kept = new Map<string, string>();
+export async function pruneRanges(
+  q: Queryable,
+  view: View,
+  keep: Keep = {},
+): Promise<{ from: number; to: number }[]> {
+  const youngerThan = q.dialect.nowPlus(-(keep.younger_than_s ?? 0));
+  const stored = await q.query<CheckpointRow>(sql`
+    select position, namespace, checkpoint_id, run_id, shown,
+      case when created_at > ${youngerThan} then 1 else 0 end as young
+    from checkpoints where ${view.within} order by position desc`);
+  const rows = stored.filter(({ position }) => view.shows(position));
+  const cut = Math.min(cutByCount(rows, keep.last), cutByAge(rows, keep.younger_than_s));
+  const kept = new Set<string>();
+  const newest = new Set<string>();
   const dropped: number[] = [];
-  for (const row of rows.filter(({ position }) => view.shows(position))) {
-    const newest = kept.get(row.namespace);
-    if (newest !== undefined) dropped.push(row.position);
-    else {
-      kept.set(row.namespace, row.checkpoint_id);
-      const { values } = JSON.parse(row.shown ?? "{}") as { values?: JsonObject };
-      if (Object.keys(values ?? {}).length > 0) return [];
+  for (const row of rows) {
+    const isNewest = !newest.has(row.namespace);
+    if (row.position < cut && !isNewest) {
+      dropped.push(row.position);
+      continue;
     }
+    // A subgraph's newest before the cut is kept too: what stands at the cut may go on from it.
+    if (row.position < cut || row.namespace === "") newest.add(row.namespace);
+    kept.add(keyOf(row));
+    const { values } = JSON.parse(row.shown ?? "{}") as { values?: JsonObject };
+    if (Object.keys(values ?? {}).length > 0) return [];
   }
   const writes = await q.query<{ position: number; namespace: string; checkpoint_id: string }>(sql`
     select position, namespace, checkpoint_id from pending_writes where ${view.within} order by position desc`);
   for (const row of writes) {
-    if (view.shows(row.position) && kept.get(row.namespace) !== row.checkpoint_id) dropped.push(row.position);
+    if (view.shows(row.position) && !kept.has(keyOf(row))) dropped.push(row.position);
   }
   return toRanges(dropped);
+}
+
+type CheckpointRow = {
+  position: number;
+  namespace: string;
+  checkpoint_id: string;
+  run_id: string | null;
+  shown: string | null;
+  young: number;
+};
+
+const keyOf = ({ namespace, checkpoint_id }: { namespace: string; checkpoint_id: string }) =>
+  `${namespace}\n${checkpoint_id}`;
+
+/** The position from which on everything belongs to the newest runs. `rows` newest first. */
+function cutByCount(rows: readonly CheckpointRow[], last = 0): number {
+  let cut = Number.POSITIVE_INFINITY;
+  let runs = 0;
+  let run: string | null = null;
+  for (const { namespace, run_id, position } of rows) {
+    if (namespace !== "") continue;
+    if (run_id === null || run_id !== run) runs++;
+    if (runs > last) break;
+    run = run_id;
+    cut = position;
+  }
+  return cut;
+}
+
+function cutByAge(rows: readonly CheckpointRow[], younger_than_s: number | undefined): number {
+  if (younger_than_s === undefined) return Number.POSITIVE_INFINITY;
+  return Math.min(...rows.filter(({ young }) => young === 1).map(({ position }) => position));
 }
 
 function toRanges(positions: number[]): { from: number; to: number }[] {

@@ -135,6 +135,14 @@ export async function touchThread(tx: Queryable, log_id: number, status: ThreadS
   );
 }
 
+/** It is at rest, and its last change is longer ago. */
+export async function isUnchanged(q: Queryable, thread_id: string, seconds: number): Promise<boolean> {
+  const rows = await q.query(sql`
+    select 1 from threads where thread_id = ${thread_id} and status <> 'busy'
+      and updated_at < ${q.dialect.nowPlus(-seconds)}`);
+  return rows.length > 0;
+}
+
 export async function deleteThreadRow(tx: Queryable, thread_id: string): Promise<void> {
   await tx.query(sql`delete from thread_tags where thread_id = ${thread_id}`);
   await tx.query(sql`delete from threads where thread_id = ${thread_id}`);

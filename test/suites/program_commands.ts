@@ -15,7 +15,8 @@ export type Command =
     }
   | { do: "cancel"; thread: number; which: number; rollback: boolean }
   | { do: "update" | "copy"; thread: number; from: number | null }
-  | { do: "finish" | "delete" | "prune"; thread: number }
+  | { do: "finish" | "delete"; thread: number }
+  | { do: "prune"; thread: number; last: number }
   | { do: "crash" }
   | { do: "sweep" };
 
@@ -52,7 +53,8 @@ export const commands: fc.Arbitrary<Command[]> = fc.array(
       weight: 2,
       arbitrary: fc.record({ do: fc.constantFrom("copy" as const, "update" as const), thread, from }),
     },
-    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("delete" as const, "prune" as const), thread }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("delete" as const), thread }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("prune" as const), thread, last: fc.nat(3) }) },
     {
       weight: 1,
       arbitrary: fc.constantFrom({ do: "sweep" as const }, { do: "crash" as const }),

@@ -137,9 +137,11 @@ export class ModelThread {
     return undefined;
   }
 
-  prune(): boolean {
+  /** Keeps the newest point, and those of the newest runs, so many; a change by hand counts as one. */
+  prune(last: number): boolean {
     if (this.status === "busy") return false;
-    this.points = this.head ? [this.head] : [];
+    const runs = [...new Set(this.points.map((point) => point.run ?? point))].reverse().slice(0, last);
+    this.points = this.points.filter((point) => point === this.head || runs.includes(point.run ?? point));
     return true;
   }
 

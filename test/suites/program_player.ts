@@ -85,7 +85,10 @@ export class Player {
     if (command.do === "update") return this.#update(played, pick(model.points, command.from));
     if (command.do === "copy") return this.#copy(played, pick(model.points, command.from));
     if (command.do === "delete") return this.#delete(played);
-    assert.equal(await keepLatest(this.#on.node, played.thread_id), model.prune());
+    if (command.do === "prune") {
+      const { last } = command;
+      assert.equal(await keepLatest(this.#on.node, played.thread_id, { last }), model.prune(last));
+    }
   }
 
   async #run(played: Played, order: Order): Promise<void> {

@@ -53,7 +53,8 @@ type Say = { what: "checkpoint" | "subgraph" | "writes"; changes: Change[] };
 export type Command =
   | { do: "turn"; thread: number; from: number | null; say: Say[]; end: "succeed" | "cancel" | "rollback" }
   | { do: "copy"; thread: number; from: number | null }
-  | { do: "keep_latest" | "delete"; thread: number }
+  | { do: "keep_latest"; thread: number; last: number }
+  | { do: "delete"; thread: number }
   | { do: "sweep" };
 
 const change: fc.Arbitrary<Change> = fc.record({
@@ -83,14 +84,16 @@ export const commands: fc.Arbitrary<Command[]> = fc.array(
     },
     { weight: 3, arbitrary: fc.record({ do: fc.constant("copy" as const), thread, from }) },
     {
-      weight: 1,
-      arbitrary: fc.record({ do: fc.constantFrom("keep_latest" as const, "delete" as const), thread }),
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant("keep_latest" as const), thread, last: fc.nat(3) }),
     },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("delete" as const), thread }) },
     { weight: 2, arbitrary: fc.constant({ do: "sweep" as const }) },
   ),
   { minLength: 3, maxLength: 22 },
 );
 
+const placeOf = ({ namespace, checkpoint_id }: Entry) => `${namespace} ${checkpoint_id}`;
 const roots = ({ entries }: Thread) => checkpoints(entries).filter(({ namespace }) => namespace === "");
 const checkpoints = (entries: Entry[]) => entries.filter((entry) => entry.kind === "checkpoint");
 
@@ -139,9 +142,19 @@ export class Model {
     if (command.do === "turn") return this.#turn(thread, command);
     if (command.do === "copy") return this.#copy(thread, command.from);
     if (command.do === "delete") return this.#delete(thread);
-    assert.equal(await keepLatest(this.#store.node, thread.row.thread_id), true);
-    const kept = new Map(checkpoints(thread.entries).map((entry) => [entry.namespace, entry.checkpoint_id]));
-    thread.entries = thread.entries.filter((entry) => kept.get(entry.namespace) === entry.checkpoint_id);
+    const { last } = command;
+    assert.equal(await keepLatest(this.#store.node, thread.row.thread_id, { last }), true);
+    const runs = [...new Set(roots(thread).map(({ run_id }) => run_id))].slice(last === 0 ? Infinity : -last);
+    const begin = thread.entries.findIndex(
+      (entry) => entry.kind === "checkpoint" && entry.namespace === "" && runs.includes(entry.run_id),
+    );
+    const cut = begin < 0 ? thread.entries.length : begin;
+    const old = checkpoints(thread.entries.slice(0, cut));
+    const newest = new Map(old.map((entry) => [entry.namespace, entry]));
+    if (cut < thread.entries.length) newest.delete("");
+    const kept = new Set<Entry>([...checkpoints(thread.entries.slice(cut)), ...newest.values()]);
+    const ids = new Set([...kept].map(placeOf));
+    thread.entries = thread.entries.filter((entry) => ids.has(placeOf(entry)));
   }
 
   async #delete(thread: Thread): Promise<void> {

@@ -36,6 +36,8 @@ import {
 } from "../page.ts";
 
 const tag = "threads";
+/** A hundred years. */
+const MAX_AGE_S = 3_155_760_000;
 const threadFields = Object.keys(Thread.properties);
 export const ThreadPath = Type.Object({ thread_id: Type.String() });
 
@@ -214,12 +216,25 @@ export const count = endpoint(
 
 export const prune = endpoint(
   {
-    summary: "Delete threads, or keep only their newest checkpoint",
+    summary: "Delete threads, or shorten their history",
     tag,
     body: Type.Object(
       {
         ids: Type.Array(Type.String(), { maxItems: 1000 }),
         strategy: Type.Enum(["delete", "keep_latest"]),
+        keep_last: Type.Optional(
+          Type.Integer({
+            minimum: 1,
+            description: "With keep_latest: the newest runs whose checkpoints stay.",
+          }),
+        ),
+        older_than_s: Type.Optional(
+          Type.Number({
+            minimum: 0,
+            maximum: MAX_AGE_S,
+            description: "Only checkpoints, or with delete only threads, that are older.",
+          }),
+        ),
       },
       { additionalProperties: false },
     ),
