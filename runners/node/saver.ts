@@ -55,6 +55,8 @@ export class SaverState {
   readonly #own = new Set<string>();
   /** Writes that came before the checkpoint they belong to. */
   readonly #early = new Map<string, LiveWrite[]>();
+  /** The root checkpoint this run asks at, until it makes another. */
+  asking: string | undefined;
 
   constructor(options: SaverOptions) {
     this.#options = options;
@@ -188,6 +190,7 @@ export class SaverState {
       metadata: this.#encode(() => encode(about, "the checkpoint's metadata")),
     };
     this.#own.add(namespace).add(ownKey(namespace, id));
+    if (namespace === "" && id !== this.asking) this.asking = undefined;
     this.#keep(tuple);
     this.journal.checkpoint(tuple, body);
     if (durability === "sync") await this.#settle();
@@ -216,6 +219,8 @@ export class SaverState {
         this.#encode(() => encode(value, `the channel "${channel}"`, memory, "write")),
       ]);
     });
+    if (namespace === "" && writes.some(([channel]) => channel === "__interrupt__"))
+      this.asking = checkpointId;
     const key = ownKey(namespace, checkpointId);
     const latest = this.#live.get(namespace);
     if (latest?.checkpoint.id === checkpointId) addWrites(latest.writes, live);
