@@ -291,25 +291,27 @@ const killed: [
   ],
 ];
 
-for (const [language, project] of [
-  ["LangGraph.js", "questions-js"],
-  ["LangGraph in Python", "questions-python"],
+for (const [language, project, name] of [
+  ["LangGraph.js", "questions-js", "graph"],
+  ["LangGraph in Python", "questions-python", "graph"],
+  ["LangGraph.js and a channel of deltas", "questions-js", "folded"],
+  ["LangGraph in Python and a channel of deltas", "questions-python", "folded"],
 ] as const) {
   describe(`with ${language}`, () => {
     let server: ServerProcess;
     before(async () => {
-      server = await ServerProcess.start({ project: `test/projects/${project}` });
+      server = await ServerProcess.start({ project: `test/projects/${project}`, name });
     });
     after(() => server.remove());
-    for (const [name, check] of cases) {
-      it(name, async () => {
+    for (const [title, check] of cases) {
+      it(title, async () => {
         const client = server.client();
         const { thread_id } = await client.createThread({ deployment_id: server.deployment_id });
         await check(new Conversation(client, thread_id));
       });
     }
-    for (const [name, check] of killed) {
-      it(name, async () => {
+    for (const [title, check] of killed) {
+      it(title, async () => {
         const client = server.client();
         const { thread_id } = await client.createThread({ deployment_id: server.deployment_id });
         await check(new Conversation(client, thread_id), async (request) => {

@@ -55,13 +55,22 @@ export class SaverState {
   readonly #own = new Set<string>();
   /** Writes that came before the checkpoint they belong to. */
   readonly #early = new Map<string, LiveWrite[]>();
+  /** Checkpoints LangGraph is being asked about, because it has not told of them. */
+  #describing = 0;
   /** The root checkpoint this run asks at, until it makes another. */
   asking: string | undefined;
 
   constructor(options: SaverOptions) {
     this.#options = options;
     this.#reviver = new Reviver(options);
-    this.journal = new Journal(options.store, options.memory, options.describe);
+    this.journal = new Journal(options.store, options.memory, async (tuple) => {
+      this.#describing++;
+      try {
+        return await options.describe(tuple);
+      } finally {
+        this.#describing--;
+      }
+    });
     if (options.memory.root) this.#live.set("", options.memory.root);
   }
 
@@ -91,7 +100,10 @@ export class SaverState {
       const pending = this.journal.pending(namespace, checkpointId);
       if (pending) return pending;
     } else if (this.#isFresh(namespace, config)) return undefined;
-    if (this.#own.has(namespace)) await this.#settle();
+    if (this.#own.has(namespace)) {
+      // A description may read what came before it (a DeltaChannel is folded from that), and must not wait for itself.
+      await (this.#describing > 0 ? this.#options.store.settled() : this.#settle());
+    }
     const request: ReadRequest = {
       kind: "tuple",
       namespace,

@@ -147,7 +147,7 @@ async function questions(
 ): Promise<Interrupt[]> {
   if (checkpoint_id === undefined) return openQuestions(q, log_id);
   const { view, row } = await findCheckpointOf(q, log_id, checkpoint_id);
-  const next = { run_id: "", resume, begins_after: 0 };
+  const next = { run_id: "", resume, begins_after: 0, folds: false };
   return questionsAt(q, await newestBranch(q, view, checkpoint_id, next), row);
 }
 

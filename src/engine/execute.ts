@@ -8,6 +8,7 @@ import { AgentLost, LoadError } from "../runner/errors.ts";
 import type { RunStart } from "../runner/protocol.ts";
 import type { AgentRun, RunMessage } from "../runner/run.ts";
 import type { Slot } from "../runner/supervisor.ts";
+import { findCheckpoint } from "../store/checkpoints.ts";
 import { LeaseLost } from "../store/events.ts";
 import { readLog, type View } from "../store/logs.ts";
 import { newestBranch } from "../store/questions.ts";
@@ -115,7 +116,10 @@ async function viewOf(node: Node, { lease }: Execution, start: RunStart): Promis
   if (start.checkpoint_id !== null && resume !== undefined) {
     // An attempt that made no checkpoint is as if it had not been: what it left would be taken for this one's.
     const begins_after = head?.run_id === lease.run_id ? 0 : next_position - 1;
-    return newestBranch(database, view, start.checkpoint_id, { run_id: lease.run_id, resume, begins_after });
+    const asked = await findCheckpoint(database, view, "", start.checkpoint_id);
+    const folds = Object.keys(asked?.shown?.values ?? {}).length > 0;
+    const next = { run_id: lease.run_id, resume, begins_after, folds };
+    return newestBranch(database, view, start.checkpoint_id, next);
   }
   const checkpoint_id = start.checkpoint_id ?? head?.checkpoint_id;
   return checkpoint_id === undefined ? view : newestBranch(database, view, checkpoint_id);

@@ -23,6 +23,11 @@ export type Answering = {
   resume: Json;
   /** What an earlier attempt left there, up to this position, is left out, unless it asked. */
   begins_after: number;
+  /**
+   * The checkpoint has channels that are folded from writes (LangGraph's DeltaChannel). LangGraph then has to know that
+   * others have written here: it stores whole values with its next checkpoint, and does finished tasks again by itself.
+   */
+  folds: boolean;
 };
 
 /**
@@ -47,13 +52,13 @@ export async function newestBranch(
     if (resume !== undefined) branch = await asked(q, rows, branch, resume);
     branch.push(run);
   }
-  const left = new Map(
-    runs.filter((run) => !branch.includes(run)).map((run) => [run, Number.MAX_SAFE_INTEGER]),
-  );
+  const others = runs.filter((run) => !branch.includes(run));
+  const left = new Map(others.map((run) => [run, Number.MAX_SAFE_INTEGER]));
   const asking = rows.filter(asks);
   if (next && !asking.some(({ run_id }) => run_id === next.run_id)) left.set(next.run_id, next.begins_after);
   const tasks = new Set(asking.map(({ task_id }) => task_id));
-  return new View(view.segments, view.hidden, new Branch(checkpoint_id, tasks, left));
+  const folded = new Set(next?.folds ? others : []);
+  return new View(view.segments, view.hidden, new Branch({ checkpoint_id, tasks, runs: left, folded }));
 }
 
 /** The runs up to the last after which everything waited that is answered here; else after which anything did. */

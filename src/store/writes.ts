@@ -52,7 +52,7 @@ export async function writesAt(
   const rows = await q.query<WritesRow>(sql`
     select position, namespace, checkpoint_id, task_id, task_path, run_id, writes from pending_writes
     where ${view.within} and checkpoint_id = ${checkpoint_id} and namespace = ${namespace} order by position`);
-  return rows.filter((row) => view.shows(row.position) && !view.branch?.leavesOutWrites(row));
+  return rows.filter((row) => view.shows(row.position)).flatMap((row) => view.branch?.rest(row) ?? [row]);
 }
 
 export async function pendingWrites(

@@ -108,7 +108,7 @@ class Everything(Flow[State]):
 
     @listen("fail")
     def refuse(self):
-        raise ValueError("no such luck")
+        crew().kickoff({"first": "refuse this", "second": ""})
 
     @listen("ask")
     @human_feedback(message="How?")

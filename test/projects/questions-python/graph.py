@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Annotated, TypedDict
 
+from langgraph.channels import DeltaChannel
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 
@@ -15,12 +16,24 @@ class State(TypedDict, total=False):
     log: Annotated[list[str], operator.add]
 
 
+def fold(log: list[str], writes: list[list[str]]) -> list[str]:
+    return [*log, *(line for write in writes for line in write)]
+
+
+class Folded(TypedDict, total=False):
+    """The same state, whose log is folded from what was written."""
+
+    way: str
+    answer: str
+    log: Annotated[list[str], DeltaChannel(fold, snapshot_frequency=50)]
+
+
 class Inside(TypedDict, total=False):
     answer: str
 
 
 def says(name: str):
-    def node(_state: State) -> State:
+    def node(_state: dict) -> dict:
         print(f"{name} called")
         return {"log": [name]}
 
@@ -28,7 +41,7 @@ def says(name: str):
 
 
 def asks(name: str):
-    def node(_state: State) -> State:
+    def node(_state: dict) -> dict:
         print(f"{name} called")
         return {"log": [f"{name} {interrupt(f'{name}?')}"]}
 
@@ -57,7 +70,7 @@ def asks_inside(_state: Inside) -> Inside:
     return {"answer": heard(interrupt("inside?"))}
 
 
-def twice(_state: State) -> State:
+def twice(_state: dict) -> dict:
     print("twice called")
     first = interrupt("first?")
     second = heard(interrupt("second?"))
@@ -65,7 +78,7 @@ def twice(_state: State) -> State:
     return {"log": [f"twice {first} {second}{third}"]}
 
 
-def told(state: State) -> State:
+def told(state: dict) -> dict:
     return {"log": [f"told {state['answer']}"]}
 
 
@@ -80,22 +93,28 @@ inside = (
 
 WAYS = ["left", "right", "fine", "twice", "outer", "a"]
 
-graph = (
-    StateGraph(State)
-    .add_node("left", asks("left"))
-    .add_node("right", asks("right"))
-    .add_node("fine", says("fine"))
-    .add_node("twice", twice)
-    .add_node("outer", inside)
-    .add_node("told", told)
-    .add_node("a", says("a"))
-    .add_node("b", says("b"))
-    .add_node("c", says("c"))
-    .add_conditional_edges(
-        START, lambda state: ["left", "right", "fine"] if state["way"] == "pair" else state["way"], WAYS
+
+def build(state: type):
+    return (
+        StateGraph(state)
+        .add_node("left", asks("left"))
+        .add_node("right", asks("right"))
+        .add_node("fine", says("fine"))
+        .add_node("twice", twice)
+        .add_node("outer", inside)
+        .add_node("told", told)
+        .add_node("a", says("a"))
+        .add_node("b", says("b"))
+        .add_node("c", says("c"))
+        .add_conditional_edges(
+            START, lambda state: ["left", "right", "fine"] if state["way"] == "pair" else state["way"], WAYS
+        )
+        .add_edge("outer", "told")
+        .add_edge("a", "b")
+        .add_edge("b", "c")
+        .compile()
     )
-    .add_edge("outer", "told")
-    .add_edge("a", "b")
-    .add_edge("b", "c")
-    .compile()
-)
+
+
+graph = build(State)
+folded = build(Folded)
