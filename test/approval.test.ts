@@ -47,7 +47,7 @@ for (const [framework, project, name] of [
     for await (const { type, data } of client.runEvents(asked.id)) {
       if (type === "run.interrupted") assert.deepEqual(data, { interrupts: [question] });
     }
-    const { interrupts } = await client.getState(thread_id);
+    const { interrupts, checkpoint_id } = await client.getState(thread_id);
     assert.deepEqual(interrupts, [question]);
 
     await server.kill();
@@ -77,6 +77,15 @@ for (const [framework, project, name] of [
     assert.deepEqual(
       [refused.status, refused.values!.outcome, refused.values!.payments],
       ["idle", "refused", [50]],
+    );
+
+    const otherwise = { checkpoint_id: checkpoint_id!, command: { resume: "no" } };
+    assert.equal((await client.waitForRun(thread_id, otherwise, { wait_s: WAIT_S })).status, "succeeded");
+    const { values } = await client.getThread(thread_id);
+    assert.deepEqual(
+      [values!.outcome, values!.payments ?? []],
+      ["refused", []],
+      "the first question was answered otherwise",
     );
   });
 }

@@ -129,6 +129,13 @@ export class LangGraphHost implements Host {
     }
     signal.throwIfAborted();
     await state.journal.flush();
+    if (state.asking !== undefined) {
+      // At its second question a task has written its first answer, and LangGraph counts it as done: `next` is empty.
+      // LangGraph shows what other tasks have written only of the latest checkpoint, which it is asked for without an id.
+      const at = state.asking === state.root?.checkpoint.id ? null : state.asking;
+      const snapshot = await graph.getState({ configurable: address(threadId, at) });
+      return this.#finish(attached, before, snapshot, "interrupted");
+    }
     const isLast =
       last !== undefined && last.id === state.root?.checkpoint.id && last.report.next.length === 0;
     const snapshot = isLast ? last!.report : await graph.getState({ configurable: address(threadId, null) });

@@ -55,11 +55,22 @@ export class SaverState {
   readonly #own = new Set<string>();
   /** Writes that came before the checkpoint they belong to. */
   readonly #early = new Map<string, LiveWrite[]>();
+  /** Checkpoints LangGraph is being asked about, because it has not told of them. */
+  #describing = 0;
+  /** The root checkpoint this run asks at, until it makes another. */
+  asking: string | undefined;
 
   constructor(options: SaverOptions) {
     this.#options = options;
     this.#reviver = new Reviver(options);
-    this.journal = new Journal(options.store, options.memory, options.describe);
+    this.journal = new Journal(options.store, options.memory, async (tuple) => {
+      this.#describing++;
+      try {
+        return await options.describe(tuple);
+      } finally {
+        this.#describing--;
+      }
+    });
     if (options.memory.root) this.#live.set("", options.memory.root);
   }
 
@@ -89,7 +100,10 @@ export class SaverState {
       const pending = this.journal.pending(namespace, checkpointId);
       if (pending) return pending;
     } else if (this.#isFresh(namespace, config)) return undefined;
-    if (this.#own.has(namespace)) await this.#settle();
+    if (this.#own.has(namespace)) {
+      // A description may read what came before it (a DeltaChannel is folded from that), and must not wait for itself.
+      await (this.#describing > 0 ? this.#options.store.settled() : this.#settle());
+    }
     const request: ReadRequest = {
       kind: "tuple",
       namespace,
@@ -188,6 +202,7 @@ export class SaverState {
       metadata: this.#encode(() => encode(about, "the checkpoint's metadata")),
     };
     this.#own.add(namespace).add(ownKey(namespace, id));
+    if (namespace === "" && id !== this.asking) this.asking = undefined;
     this.#keep(tuple);
     this.journal.checkpoint(tuple, body);
     if (durability === "sync") await this.#settle();
@@ -216,6 +231,8 @@ export class SaverState {
         this.#encode(() => encode(value, `the channel "${channel}"`, memory, "write")),
       ]);
     });
+    if (namespace === "" && writes.some(([channel]) => channel === "__interrupt__"))
+      this.asking = checkpointId;
     const key = ownKey(namespace, checkpointId);
     const latest = this.#live.get(namespace);
     if (latest?.checkpoint.id === checkpointId) addWrites(latest.writes, live);

@@ -6,7 +6,7 @@ import type { Interrupt } from "../core/thread.ts";
 import { LoadError } from "../runner/errors.ts";
 import type { Queryable } from "../store/database.ts";
 import { activeVersion, type VersionRow } from "../store/deployments.ts";
-import { askedQuestions, openQuestions } from "../store/states.ts";
+import { answeredIds, newestBranch, openQuestions, questionsAt } from "../store/questions.ts";
 import { agentVersion } from "./agent_version.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
 import type { Node } from "./node.ts";
@@ -108,7 +108,7 @@ export async function checkAnswer(
 ): Promise<void> {
   const resume = request.command?.resume;
   if (resume === undefined) return;
-  const waiting = await questions(q, thread.log_id, request.checkpoint_id);
+  const waiting = await questions(q, thread.log_id, request.checkpoint_id, resume);
   const wrong = mismatch(resume, waiting);
   if (wrong === undefined) return;
   throw new Problem("interrupt_not_waiting", {
@@ -143,28 +143,24 @@ async function questions(
   q: Queryable,
   log_id: number,
   checkpoint_id: string | undefined,
+  resume: Json,
 ): Promise<Interrupt[]> {
   if (checkpoint_id === undefined) return openQuestions(q, log_id);
   const { view, row } = await findCheckpointOf(q, log_id, checkpoint_id);
-  return askedQuestions(q, view, row);
+  const next = { run_id: "", resume, begins_after: 0, folds: false };
+  return questionsAt(q, await newestBranch(q, view, checkpoint_id, next), row);
 }
-
-/** As LangGraph tells answers by id from a single answer: every key has an id's form. */
-const ID = /^([0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
 function mismatch(resume: Json, waiting: Interrupt[]): string | undefined {
   if (waiting.length === 0) {
     return "waits for no answer. Send input instead; from a breakpoint a run goes on with input null.";
   }
   const ids = waiting.map(({ id }) => id);
-  const keys = isObject(resume) ? Object.keys(resume) : [];
-  const byId = keys.length > 0 && keys.every((key) => ids.includes(key) || ID.test(key));
-  const unknown = keys.find((key) => !ids.includes(key));
-  if (byId && unknown !== undefined) {
-    return `waits for no answer to ${unknown}, but to ${ids.join(", ")}.`;
-  }
+  const answered = answeredIds(resume);
+  const unknown = answered.find((id) => !ids.includes(id));
+  if (unknown !== undefined) return `waits for no answer to ${unknown}, but to ${ids.join(", ")}.`;
   // Before ids were LangGraph's own, one answer went to whichever task took it first.
-  if (!byId && ids.length > 1 && ids.every((id) => ID.test(id) && !id.includes("-"))) {
+  if (answered.length === 0 && ids.length > 1 && ids.every((id) => /^[0-9a-f]{32}$/.test(id))) {
     return `waits for ${ids.length} answers: send command.resume as an object from id to answer, for any of ${ids.join(", ")}.`;
   }
   return undefined;

@@ -4,13 +4,14 @@ import type { Json, JsonObject } from "../core/json.ts";
 import type { RunError } from "../core/run.ts";
 import type { RunnerMessageOf } from "../runner/protocol.ts";
 import { addArtifacts } from "../store/artifacts.ts";
-import { putCheckpoint } from "../store/checkpoints.ts";
+import { putCheckpoint, repeatCheckpoint } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { appendEvents, LeaseLost } from "../store/events.ts";
 import { appendItems } from "../store/items.ts";
 import { clearHiddenLog, type View } from "../store/logs.ts";
-import { advance, type Ending, findRun, type MovedRun, noteProgress } from "../store/runs.ts";
-import { openQuestions } from "../store/states.ts";
+import { openQuestions } from "../store/questions.ts";
+import { advance, type Ending, findRun, type MovedRun, noteProgress, readRequest } from "../store/runs.ts";
+import { readHead } from "../store/threads.ts";
 import { putWrites } from "../store/writes.ts";
 import { artifactEvents, type Gathered } from "./artifacts.ts";
 import type { Execution } from "./begin.ts";
@@ -66,6 +67,7 @@ export async function storeArtifacts(
 export async function storeDone(
   tx: Transaction,
   execution: Execution,
+  view: View,
   done: RunnerMessageOf<"done">,
 ): Promise<void> {
   const { lease, run } = execution;
@@ -84,6 +86,7 @@ export async function storeDone(
     return end(tx, execution, "succeed", ending);
   }
   if (done.outcome === "interrupted" && run.thread_id !== null) {
+    await stand(tx, execution, view);
     const interrupts = await openQuestions(tx, lease.log_id);
     return end(tx, execution, "interrupt", { ...about, output, data: () => ({ interrupts }) });
   }
@@ -98,6 +101,15 @@ export async function storeDone(
           }
         : { code: "agent_error", message: "The agent stopped by itself before it was done." };
   return end(tx, execution, "fail", { ...about, ...failure(error) });
+}
+
+/** A run that stopped where it started, at an older checkpoint, made none: the thread stands there now. */
+async function stand(tx: Transaction, { lease }: Execution, view: View): Promise<void> {
+  const { checkpoint_id } = await readRequest(tx, lease.log_id, lease.run_id);
+  const { head } = await readHead(tx, lease.log_id);
+  if (checkpoint_id === null || head?.run_id === lease.run_id || head?.checkpoint_id === checkpoint_id)
+    return;
+  await repeatCheckpoint(tx, view, checkpoint_id, lease.run_id);
 }
 
 /** What the agent says of its run (a crew's token usage) stands beside what the caller said. */

@@ -7,7 +7,7 @@ import { type CheckpointRow, rootCheckpointsBetween } from "../store/checkpoints
 import type { Transaction } from "../store/database.ts";
 import type { Attempt } from "../store/idempotency.ts";
 import { branchLog, branchPoint, dropPositions, openView, readLog, type View } from "../store/logs.ts";
-import { headWaits } from "../store/states.ts";
+import { headWaits } from "../store/questions.ts";
 import { createThread, readHead, showThread, type ThreadRow } from "../store/threads.ts";
 import { lastWriteOf } from "../store/writes.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";

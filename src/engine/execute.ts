@@ -9,8 +9,10 @@ import { AgentLost, LoadError } from "../runner/errors.ts";
 import type { RunStart } from "../runner/protocol.ts";
 import type { AgentRun, RunMessage } from "../runner/run.ts";
 import type { Slot } from "../runner/supervisor.ts";
+import { findCheckpoint } from "../store/checkpoints.ts";
 import { LeaseLost } from "../store/events.ts";
-import { openView, readLog, type View } from "../store/logs.ts";
+import { readLog, type View } from "../store/logs.ts";
+import { newestBranch } from "../store/questions.ts";
 import { findRun, readRequest } from "../store/runs.ts";
 import { findThread, readHead } from "../store/threads.ts";
 import { agentVersion } from "./agent_version.ts";
@@ -41,7 +43,8 @@ export async function execute(node: Node, execution: Execution, signal: AbortSig
       return;
     }
     execution.seated = true;
-    await follow(node, execution, slot.run(start, signal));
+    const view = await viewOf(node, execution, start);
+    await follow(node, execution, view, slot.run(start, signal));
   } catch (error) {
     if (signal.aborted || error instanceof LeaseLost) return;
     await conclude(node, execution, error);
@@ -112,9 +115,29 @@ async function runStart(node: Node, { lease, version }: Execution): Promise<RunS
   };
 }
 
+/**
+ * What the run sees of its thread. Where it answers a question that was answered before, LangGraph would take the old
+ * answer, which stands there: the run sees the question as it was asked.
+ */
+async function viewOf(node: Node, { lease }: Execution, start: RunStart): Promise<View> {
+  const { database } = node;
+  const { view, head } = await readHead(database, lease.log_id);
+  const { next_position } = await readLog(database, lease.log_id);
+  const resume = isObject(start.command) ? start.command.resume : undefined;
+  if (start.checkpoint_id !== null && resume !== undefined) {
+    // An attempt that made no checkpoint is as if it had not been: what it left would be taken for this one's.
+    const begins_after = head?.run_id === lease.run_id ? 0 : next_position - 1;
+    const asked = await findCheckpoint(database, view, "", start.checkpoint_id);
+    const folds = Object.keys(asked?.shown?.values ?? {}).length > 0;
+    const next = { run_id: lease.run_id, resume, begins_after, folds };
+    return newestBranch(database, view, start.checkpoint_id, next);
+  }
+  const checkpoint_id = start.checkpoint_id ?? head?.checkpoint_id;
+  return checkpoint_id === undefined ? view : newestBranch(database, view, checkpoint_id);
+}
+
 /** Stores the run's messages batch by batch until its last one. */
-async function follow(node: Node, execution: Execution, run: AgentRun): Promise<void> {
-  const view = await openView(node.database, execution.lease.log_id);
+async function follow(node: Node, execution: Execution, view: View, run: AgentRun): Promise<void> {
   const messages = run[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -152,7 +175,7 @@ async function storeBatch(
       await node.database.transaction(async (tx) => {
         if (facts.length > 0) await storeFacts(tx, execution, view, facts);
         if (left) await storeArtifacts(tx, execution, left);
-        await storeDone(tx, execution, message);
+        await storeDone(tx, execution, view, message);
       });
       if (left) await removeFolder(node, execution.lease.run_id);
       tellPrinted(node, execution, facts);

@@ -75,6 +75,25 @@ export async function putCheckpoint(tx: Queryable, view: View, checkpoint: NewCh
   return position;
 }
 
+/** Appends a root checkpoint of the view once more, as where a run stands that made none: it becomes the head. */
+export async function repeatCheckpoint(
+  tx: Queryable,
+  view: View,
+  checkpoint_id: string,
+  run_id: string,
+): Promise<void> {
+  const { log_id } = view;
+  const position = await takePositions(tx, log_id, 1);
+  const original = await findCheckpoint(tx, view, "", checkpoint_id);
+  if (!original) throw new Error(`log ${log_id} does not show the checkpoint ${checkpoint_id}`);
+  await tx.query(sql`
+    insert into checkpoints (log_id, ${columns})
+    select ${log_id}, ${position}, namespace, checkpoint_id, parent_checkpoint_id, ${run_id}, step, source, channels,
+      state, metadata, shown, ${tx.dialect.now}
+    from checkpoints where log_id = ${view.logAt(original.position)} and position = ${original.position}`);
+  await setHead(tx, log_id, position);
+}
+
 /** Parents a run's next checkpoints may name: the newest of each namespace it is in. */
 const MAX_RECENT = 64;
 
@@ -149,7 +168,8 @@ export async function selectCheckpoints(
         select ${columns} from checkpoints
         ${where([sql`log_id = ${log_id}`, sql`position > ${low}`, sql`position < ${below}`, ...conditions])}
         order by position desc limit ${count}`);
-      found.push(...rows.filter((row) => view.shows(row.position)).map(parseRow));
+      const shown = rows.filter((row) => view.shows(row.position) && !view.branch?.leavesOut(row));
+      found.push(...shown.map(parseRow));
       if (rows.length < count) break;
       below = rows.at(-1)!.position;
     }
@@ -181,7 +201,7 @@ export async function listCheckpointsById(
   const seen = new Set<string>();
   const shown = rows.filter((row) => {
     const key = `${row.namespace}\n${row.checkpoint_id}`;
-    if (seen.has(key) || !view.shows(row.position)) return false;
+    if (seen.has(key) || !view.shows(row.position) || view.branch?.leavesOut(row)) return false;
     seen.add(key);
     return true;
   });

@@ -2,6 +2,7 @@
  * Thread logs: numbered entries that are only ever appended. A copy is a new log that names its parent and the
  * position it branched at; what it reads is its own entries and its ancestors' up to the branch.
  */
+import type { Branch } from "./branch.ts";
 import { first, only, type Queryable } from "./database.ts";
 import { join, type Sql, sql } from "./sql.ts";
 
@@ -17,10 +18,13 @@ type Hidden = { from_position: number; to_position: number };
 export class View {
   readonly segments: readonly Segment[];
   readonly hidden: readonly Hidden[];
+  /** Where a question was answered more than once: what its other answers led to is left out. */
+  readonly branch: Branch | undefined;
 
-  constructor(segments: readonly Segment[], hidden: readonly Hidden[]) {
+  constructor(segments: readonly Segment[], hidden: readonly Hidden[], branch?: Branch) {
     this.segments = segments;
     this.hidden = hidden;
+    this.branch = branch;
   }
 
   /** Channel positions of the checkpoints put last through this view: the next one names one of them as its parent. */

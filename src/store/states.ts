@@ -2,15 +2,13 @@
 import type { Checkpoint, ThreadState } from "../core/checkpoint.ts";
 import { type ItemLookup, show } from "../core/encoding.ts";
 import { isObject, type Json, type JsonObject, setOwn } from "../core/json.ts";
-import type { Interrupt } from "../core/thread.ts";
-import { type CheckpointRow, channelValues, checkpointAt } from "./checkpoints.ts";
+import { type CheckpointRow, channelValues } from "./checkpoints.ts";
 import type { Queryable } from "./database.ts";
 import { itemLookup } from "./items.ts";
-import { openView, readLog, type View } from "./logs.ts";
-import { sql } from "./sql.ts";
-import { type PendingWrite, pendingWrites } from "./writes.ts";
+import type { View } from "./logs.ts";
+import { newestBranch, questionsIn, withoutTaskId } from "./questions.ts";
+import { pendingWrites } from "./writes.ts";
 
-const INTERRUPT_CHANNEL = "__interrupt__";
 const ERROR_CHANNEL = "__error__";
 
 /** Channels a framework keeps for itself, when it did not report which ones are visible. */
@@ -66,7 +64,8 @@ export async function showState(
   row: CheckpointRow,
 ): Promise<ThreadState> {
   const [checkpoint] = await showCheckpoints(q, view, thread_id, [row]);
-  const writes = await pendingWrites(q, view, row.namespace, row.checkpoint_id);
+  const branch = await newestBranch(q, view, row.checkpoint_id);
+  const writes = await pendingWrites(q, branch, row.namespace, row.checkpoint_id);
   const interrupts = await questionsIn(q, writes, row.shown?.tasks ?? []);
   const errors = writes.filter((write) => write.channel === ERROR_CHANNEL);
   const lookup = await itemLookup(
@@ -84,69 +83,6 @@ export async function showState(
     };
   });
   return { ...checkpoint!, tasks, interrupts: interrupts.map(withoutTaskId) };
-}
-
-/** What was asked at a checkpoint, whether or not it was answered since. */
-export async function askedQuestions(q: Queryable, view: View, row: CheckpointRow): Promise<Interrupt[]> {
-  const writes = await pendingWrites(q, view, row.namespace, row.checkpoint_id);
-  return (await questionsIn(q, writes, row.shown?.tasks ?? [], "asked")).map(withoutTaskId);
-}
-
-/** The open questions of a log's head. */
-export async function openQuestions(q: Queryable, log_id: number): Promise<Interrupt[]> {
-  const view = await openView(q, log_id);
-  const { head_position } = await readLog(q, log_id);
-  const head = head_position === null ? undefined : await checkpointAt(q, view, head_position);
-  if (!head) return [];
-  const writes = await pendingWrites(q, view, "", head.checkpoint_id);
-  return (await questionsIn(q, writes, head.shown?.tasks ?? [])).map(withoutTaskId);
-}
-
-/** A log's head waits for a person: a question is open there, or its run stopped there at a breakpoint. */
-export async function headWaits(q: Queryable, log_id: number): Promise<boolean> {
-  if ((await openQuestions(q, log_id)).length > 0) return true;
-  const view = await openView(q, log_id);
-  const { head_position } = await readLog(q, log_id);
-  const head = head_position === null ? undefined : await checkpointAt(q, view, head_position);
-  if (!head?.run_id || !head.shown?.next.length) return false;
-  const stopped = await q.query(sql`
-    select 1 from runs where run_id = ${head.run_id} and status = 'interrupted'`);
-  return stopped.length > 0;
-}
-
-type AskedBy = Interrupt & { task_id: string };
-
-/** A question is open until its task has written something else. Its id is the framework's, else its task's. */
-async function questionsIn(
-  q: Queryable,
-  writes: readonly PendingWrite[],
-  tasks: readonly Json[],
-  which: "open" | "asked" = "open",
-): Promise<AskedBy[]> {
-  const answered = new Set(
-    which === "asked" ? [] : writes.filter((write) => write.idx >= 0).map((write) => write.task_id),
-  );
-  const open = writes.filter((write) => write.channel === INTERRUPT_CHANNEL && !answered.has(write.task_id));
-  if (open.length === 0) return [];
-  const lookup: ItemLookup = await itemLookup(
-    q,
-    open.map((write) => write.value),
-  );
-  return open.flatMap((write) => {
-    const value = show(write.value, lookup);
-    const name = tasks.find((task) => isObject(task) && task.id === write.task_id);
-    const task = isObject(name) && typeof name.name === "string" ? name.name : undefined;
-    return (Array.isArray(value) ? value : [value]).filter(isObject).map((question) => ({
-      id: String(question.id ?? question.interrupt_id ?? write.task_id),
-      value: question.value ?? null,
-      ...(task === undefined ? {} : { task }),
-      task_id: write.task_id,
-    }));
-  });
-}
-
-function withoutTaskId({ task_id: _, ...interrupt }: AskedBy): Interrupt {
-  return interrupt;
 }
 
 function visibleChannels(row: CheckpointRow): Record<string, number> {

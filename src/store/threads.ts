@@ -8,8 +8,9 @@ import type { Interrupt, Thread, Ttl } from "../core/thread.ts";
 import { type CheckpointRow, checkpointAt } from "./checkpoints.ts";
 import { first, type Queryable } from "./database.ts";
 import { openView, readLog, type View } from "./logs.ts";
+import { openQuestions } from "./questions.ts";
 import { join, type Sql, sql, where } from "./sql.ts";
-import { openQuestions, showCheckpoints } from "./states.ts";
+import { showCheckpoints } from "./states.ts";
 
 export type ThreadRow = {
   thread_id: string;

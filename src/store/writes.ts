@@ -31,7 +31,8 @@ export async function putWrites(tx: Queryable, log_id: number, writes: NewWrites
       ${writes.task_path}, ${writes.run_id}, ${JSON.stringify(writes.writes)})`);
 }
 
-type WritesRow = {
+/** What a task wrote at once. */
+export type WritesRow = {
   position: number;
   namespace: string;
   checkpoint_id: string;
@@ -41,22 +42,35 @@ type WritesRow = {
   writes: string;
 };
 
-/**
- * The pending writes of a checkpoint in (task_path, task_id, idx) order. For the framework's special channels
- * (negative idx) the newest write counts, for the others the first.
- */
+/** The pending writes of a checkpoint in the order in which they were made. */
+export async function writesAt(
+  q: Queryable,
+  view: View,
+  namespace: string,
+  checkpoint_id: string,
+): Promise<WritesRow[]> {
+  const rows = await q.query<WritesRow>(sql`
+    select position, namespace, checkpoint_id, task_id, task_path, run_id, writes from pending_writes
+    where ${view.within} and checkpoint_id = ${checkpoint_id} and namespace = ${namespace} order by position`);
+  return rows.filter((row) => view.shows(row.position)).flatMap((row) => view.branch?.rest(row) ?? [row]);
+}
+
 export async function pendingWrites(
   q: Queryable,
   view: View,
   namespace: string,
   checkpoint_id: string,
 ): Promise<PendingWrite[]> {
-  const rows = await q.query<WritesRow>(sql`
-    select position, namespace, checkpoint_id, task_id, task_path, run_id, writes from pending_writes
-    where ${view.within} and checkpoint_id = ${checkpoint_id} and namespace = ${namespace} order by position`);
+  return merged(await writesAt(q, view, namespace, checkpoint_id));
+}
+
+/**
+ * Writes in (task_path, task_id, idx) order. For the framework's special channels (negative idx) the newest write counts,
+ * for the others the first.
+ */
+export function merged(rows: readonly WritesRow[]): PendingWrite[] {
   const kept = new Map<string, PendingWrite>();
   for (const row of rows) {
-    if (!view.shows(row.position)) continue;
     for (const [idx, channel, value] of JSON.parse(row.writes) as [number, string, Json][]) {
       const key = `${row.task_id}\n${idx}`;
       if (idx >= 0 && kept.has(key)) continue;

@@ -10,7 +10,8 @@ import {
   selectCheckpoints,
 } from "../../src/store/checkpoints.ts";
 import { dropPositions, openView } from "../../src/store/logs.ts";
-import { openQuestions, showCheckpoints, showState } from "../../src/store/states.ts";
+import { openQuestions } from "../../src/store/questions.ts";
+import { showCheckpoints, showState } from "../../src/store/states.ts";
 import { readHead } from "../../src/store/threads.ts";
 import { pendingWrites, putWrites } from "../../src/store/writes.ts";
 import { anyObject } from "./json_values.ts";

@@ -48,7 +48,7 @@ async def decide_continuation(start: dict, graph: Any, state: SaverState) -> Con
             return Continuation("resume", live)
     base = await _find_base(at, state, run_id) if own_head else live
     # Only the initial values were applied; the input was not.
-    if own_head and _source(stored) == "update":
+    if own_head and _source(stored) == "update" and stored["parent_checkpoint_id"] is None:
         return Continuation("input", live)
     if any(write["channel"] == INTERRUPT for write in own_writes):
         return Continuation("interrupted", base)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from crewai.events.base_events import BaseEvent
 from crewai.llms import base_llm
 from crewai.types.usage_metrics import UsageMetrics
 
@@ -54,9 +55,14 @@ class RunEvents:
         self.on_task: Callable[[Any, Any], None] = lambda _task, _output: None
 
     def take(self, source: Any, event: Any) -> None:
+        if self._pipe.over:
+            return
         reaction = _REACTIONS.get(event.type)
-        if reaction is not None and not self._pipe.over:
+        if reaction is not None:
             reaction(self, source, event)
+        elif not _is_internal(event):
+            # A class of the user's own.
+            self._pipe.emit("custom", {"type": event.type, **_own_fields(event)})
 
     def usage(self, counted: Any = None) -> dict:
         """The `metadata` of the run's `done`: the tokens its model calls reported, else those the crew counted."""
@@ -172,9 +178,15 @@ _REACTIONS: dict[str, Callable[[RunEvents, Any, Any], None]] = {
 }
 
 
-def _is_internal(flow: Any) -> bool:
+def _is_internal(flow_or_event: Any) -> bool:
     """CrewAI's agents and memory are flows of its own."""
-    return type(flow).__module__.partition(".")[0] == "crewai"
+    return type(flow_or_event).__module__.partition(".")[0] == "crewai"
+
+
+def _own_fields(event: Any) -> dict:
+    """What a class adds to CrewAI's fields of every event."""
+    names = type(event).model_fields.keys() - BaseEvent.model_fields.keys()
+    return {name: safely(getattr(event, name)) for name in sorted(names)}
 
 
 def _name(task: Any) -> str:

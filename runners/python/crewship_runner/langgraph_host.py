@@ -10,9 +10,10 @@ from contextlib import aclosing, suppress
 from typing import Any, get_args
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.graph import END
 
 from .cancel import Cancel
-from .continuation import decide_continuation
+from .continuation import NULL_TASK_ID, decide_continuation
 from .decode import unescape_tags
 from .encode import EncodingError, encode
 from .errors import CodedError
@@ -168,6 +169,14 @@ class _Run:
 
         last = await self._stream(way)
         await arun_steps(state.journal.flush())
+        if state.asking is not None:
+            # LangGraph shows what other tasks have written only of the latest checkpoint, which it is asked for without an
+            # id.
+            at = None if state.root is not None and state.asking == state.root.id else state.asking
+            return self._finish(before, versions, await self._snapshot(at), "interrupted")
+        if state.root is not None and _holds_update(state.root) and not (await self._snapshot()).next:
+            # LangGraph stores no checkpoint where an update leads to no node; without one nobody else would see it.
+            await self.update(None, END, None)
         root = state.root
         if last is not None and root is not None and last[0] == root.id and not last[1].next:
             report = last[1]
@@ -298,6 +307,11 @@ class _Run:
         if self._failure is None:
             self._failure = error
             self._fail()
+
+
+def _holds_update(live: LiveTuple) -> bool:
+    """A command's update is among the checkpoint's writes, and in none of its channels."""
+    return any(write.task_id == NULL_TASK_ID and write.channel != "__resume__" for write in live.writes)
 
 
 def _is_delta(channel: Any) -> bool:

@@ -65,6 +65,8 @@ class SaverState:
         # Writes that came before the checkpoint they belong to.
         self._early: dict[tuple[str, str], list[LiveWrite]] = {}
         self._ancestors: dict[str, LiveTuple] = {}
+        # The root checkpoint this run asks at, until it makes another.
+        self.asking: str | None = None
         if memory.root is not None:
             self._ancestors = memory.root.ancestors
             self._keep(memory.root)
@@ -154,6 +156,8 @@ class SaverState:
             }
             self._own_namespaces.add(namespace)
             self._own.add(key)
+            if namespace == "" and checkpoint["id"] != self.asking:
+                self.asking = None
             self._keep(live)
             self.journal.checkpoint(live, body)
         yield from self._stored()
@@ -167,6 +171,8 @@ class SaverState:
             raise ValueError('Cannot put writes: "checkpoint_id" is missing in the configurable.')
         key = (namespace, checkpoint_id)
         with self._lock:
+            if namespace == "" and any(channel == "__interrupt__" for channel, _ in writes):
+                self.asking = checkpoint_id
             live, encoded = [], []
             for i, (channel, value) in enumerate(writes):
                 idx = SPECIAL_WRITES.get(channel, i)
