@@ -53,3 +53,10 @@ export function requireDeployment(principal: Principal, deployment_id: string): 
   if (!reaches(principal)(deployment_id))
     throw new Problem("not_found", { what: "deployment", id: deployment_id });
 }
+
+/** The deployments a list is of: the one asked for, else those the key reaches. Undefined: all. Throws the 404 above. */
+export function scopeOf(principal: Principal, deployment_id: string | undefined): string[] | undefined {
+  if (deployment_id === undefined) return principal.deployment_ids ?? undefined;
+  requireDeployment(principal, deployment_id);
+  return [deployment_id];
+}

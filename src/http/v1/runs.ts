@@ -12,7 +12,7 @@ import { deploymentExists } from "../../store/deployments.ts";
 import { readEvents } from "../../store/events.ts";
 import { findRun, listRuns, type RunRow, showRuns } from "../../store/runs.ts";
 import type { App } from "../app.ts";
-import { type Principal, reaches, requireDeployment } from "../auth.ts";
+import { type Principal, reaches, requireDeployment, scopeOf } from "../auth.ts";
 import { type Answer, endpoint } from "../endpoint.ts";
 import { Cursor, DEFAULT_LIMIT, decodeCursor, encodeCursor, Limit } from "../page.ts";
 import { lastEventId, streamEvents, TypesQuery, typeFilter } from "../sse.ts";
@@ -83,17 +83,15 @@ export const list = endpoint(
     answers: { 200: Runs },
   },
   async ({ app, query, principal }) => {
-    if (query.deployment_id !== undefined) requireDeployment(principal, query.deployment_id);
+    const deployment_ids = scopeOf(principal, query.deployment_id);
     const thread =
       query.thread_id === undefined ? undefined : await threadOf(app, principal, query.thread_id);
-    const deployment_ids =
-      query.deployment_id === undefined ? principal.deployment_ids : [query.deployment_id];
     const limit = query.limit ?? DEFAULT_LIMIT;
     const rows =
       deployment_ids?.length === 0
         ? []
         : await listRuns(app.node.database, {
-            deployment_ids: deployment_ids ?? undefined,
+            deployment_ids,
             log_id: thread?.log_id,
             status: query.status,
             before: runCursor(query.cursor),

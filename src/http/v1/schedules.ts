@@ -6,7 +6,7 @@ import { NewSchedule, Schedule, SchedulePatch } from "../../core/schedule.ts";
 import { changeSchedule, makeSchedule, runSchedule } from "../../engine/schedules.ts";
 import { deleteSchedule, findSchedule, listSchedules } from "../../store/schedules.ts";
 import type { App } from "../app.ts";
-import { type Principal, reaches, requireDeployment } from "../auth.ts";
+import { type Principal, reaches, scopeOf } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";
 
 const tag = "schedules";
@@ -41,8 +41,7 @@ export const list = endpoint(
     answers: { 200: Type.Object({ schedules: Type.Array(Schedule) }) },
   },
   async ({ app, query: { deployment_id }, principal }) => {
-    if (deployment_id !== undefined) requireDeployment(principal, deployment_id);
-    const scope = deployment_id === undefined ? (principal.deployment_ids ?? undefined) : [deployment_id];
+    const scope = scopeOf(principal, deployment_id);
     return { status: 200, body: { schedules: await listSchedules(app.node.database, scope) } };
   },
 );

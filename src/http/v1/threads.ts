@@ -20,7 +20,7 @@ import {
   type ThreadRow,
 } from "../../store/threads.ts";
 import type { App } from "../app.ts";
-import { type Principal, reaches, requireDeployment } from "../auth.ts";
+import { type Principal, reaches, requireDeployment, scopeOf } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";
 import {
   Cursor,
@@ -248,11 +248,9 @@ export const prune = endpoint(
 
 /** A filter that stays inside what the key reaches. */
 function scoped(filter: ThreadFilter & { deployment_id?: string }, principal: Principal): ThreadFilter {
-  const { deployment_id } = filter;
-  if (deployment_id !== undefined) requireDeployment(principal, deployment_id);
-  const deployment_ids = deployment_id === undefined ? principal.deployment_ids : [deployment_id];
+  const deployment_ids = scopeOf(principal, filter.deployment_id);
   const { ids, status, metadata, values } = filter;
-  return { ids, status, metadata, values, ...(deployment_ids === null ? {} : { deployment_ids }) };
+  return { ids, status, metadata, values, ...(deployment_ids && { deployment_ids }) };
 }
 
 type Place = { created_at: string; thread_id: string };

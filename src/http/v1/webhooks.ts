@@ -22,7 +22,7 @@ import {
   signingSecret,
 } from "../../store/webhooks.ts";
 import type { App } from "../app.ts";
-import { type Principal, reaches, requireDeployment } from "../auth.ts";
+import { type Principal, reaches, requireDeployment, scopeOf } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";
 import { attemptOf } from "../idempotency.ts";
 import { Cursor, DEFAULT_LIMIT, decodeCursor, encodeCursor, Limit } from "../page.ts";
@@ -115,8 +115,7 @@ export const list = endpoint(
     answers: { 200: Type.Object({ webhooks: Type.Array(Webhook) }) },
   },
   async ({ app, query: { deployment_id }, principal }) => {
-    if (deployment_id !== undefined) requireDeployment(principal, deployment_id);
-    const scope = deployment_id === undefined ? (principal.deployment_ids ?? undefined) : [deployment_id];
+    const scope = scopeOf(principal, deployment_id);
     return { status: 200, body: { webhooks: await listWebhooks(app.node.database, scope) } };
   },
 );
