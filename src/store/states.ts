@@ -2,7 +2,7 @@
 import type { Checkpoint, ThreadState } from "../core/checkpoint.ts";
 import { type ItemLookup, show } from "../core/encoding.ts";
 import { isObject, type Json, type JsonObject, setOwn } from "../core/json.ts";
-import { type CheckpointRow, channelValues } from "./checkpoints.ts";
+import { type CheckpointRow, channelValues, findCheckpoint, selectCheckpoints } from "./checkpoints.ts";
 import type { Queryable } from "./database.ts";
 import { itemLookup } from "./items.ts";
 import type { View } from "./logs.ts";
@@ -56,12 +56,19 @@ function shownValues(encoded: JsonObject, lookup: ItemLookup): JsonObject {
   return values;
 }
 
-/** One checkpoint with the questions that wait at it; its tasks carry their questions and errors. */
+/** Subgraphs in subgraphs are shown so deep. */
+export const MAX_SUBGRAPH_DEPTH = 20;
+
+/**
+ * One checkpoint with the questions that wait at it; its tasks carry their questions and errors. `depth`: so many levels of
+ * subgraphs, each state with its task.
+ */
 export async function showState(
   q: Queryable,
   view: View,
   thread_id: string,
   row: CheckpointRow,
+  depth = 0,
 ): Promise<ThreadState> {
   const [checkpoint] = await showCheckpoints(q, view, thread_id, [row]);
   const branch = await newestBranch(q, view, row.checkpoint_id);
@@ -72,17 +79,53 @@ export async function showState(
     q,
     errors.map((write) => write.value),
   );
-  const tasks = checkpoint!.tasks.map((task) => {
-    if (!isObject(task)) return task;
+  const tasks: Json[] = [];
+  for (const task of checkpoint!.tasks) {
+    if (!isObject(task)) {
+      tasks.push(task);
+      continue;
+    }
+    const subgraph = depth > 0 ? await findSubgraph(q, branch, row, task) : undefined;
     const error = errors.find((write) => write.task_id === task.id);
     const asked = interrupts.filter((interrupt) => interrupt.task_id === task.id).map(withoutTaskId);
-    return {
+    tasks.push({
       ...task,
       ...(asked.length > 0 ? { interrupts: asked } : {}),
       ...(error ? { error: show(error.value, lookup) } : {}),
-    };
-  });
+      ...(subgraph && {
+        state: {
+          ...(await showState(q, branch, thread_id, subgraph, depth - 1)),
+          namespace: subgraph.namespace,
+        } as unknown as Json,
+      }),
+    });
+  }
   return { ...checkpoint!, tasks, interrupts: interrupts.map(withoutTaskId) };
+}
+
+/** How far back a subgraph's checkpoint is looked for that stands under its parent's. */
+const SUBGRAPH_LOOK = 100;
+
+/**
+ * The newest checkpoint of the subgraph that a task runs. LangGraph names its namespace by the task, "node:task_id" below
+ * the parent's, or by the node alone when the subgraph remembers from call to call; there the one counts that stands under
+ * this checkpoint.
+ */
+async function findSubgraph(
+  q: Queryable,
+  view: View,
+  { namespace, checkpoint_id }: CheckpointRow,
+  { id, name }: JsonObject,
+): Promise<CheckpointRow | undefined> {
+  const prefix = namespace === "" ? "" : `${namespace}|`;
+  const own = await findCheckpoint(q, view, `${prefix}${name}:${id}`);
+  if (own) return own;
+  const node = `${prefix}${name}`.replace(/:[^|]*/g, "");
+  const shared = await selectCheckpoints(q, view, { namespace: node, limit: SUBGRAPH_LOOK });
+  return shared.find(({ metadata }) => {
+    const { parents } = JSON.parse(metadata) as { parents?: JsonObject };
+    return parents?.[namespace] === checkpoint_id;
+  });
 }
 
 function visibleChannels(row: CheckpointRow): Record<string, number> {

@@ -8,7 +8,7 @@ import { findCheckpointOf } from "../../engine/find_checkpoint.ts";
 import { updateState } from "../../engine/update_state.ts";
 import { checkpointAt, lastPositionsByRun, selectCheckpoints } from "../../store/checkpoints.ts";
 import { openView } from "../../store/logs.ts";
-import { showCheckpoints, showState } from "../../store/states.ts";
+import { MAX_SUBGRAPH_DEPTH, showCheckpoints, showState } from "../../store/states.ts";
 import { readHead, showThread } from "../../store/threads.ts";
 import { endpoint } from "../endpoint.ts";
 import { DEFAULT_LIMIT, Limit, SelectQuery, selected, selectList } from "../page.ts";
@@ -68,7 +68,15 @@ export const get = endpoint(
     summary: "A thread's state: its newest checkpoint, or the named one, with the open questions",
     tag,
     params: ThreadPath,
-    query: Type.Object({ checkpoint_id: Type.Optional(Type.String()) }, { additionalProperties: false }),
+    query: Type.Object(
+      {
+        checkpoint_id: Type.Optional(Type.String()),
+        subgraphs: Type.Optional(
+          Type.Boolean({ default: false, description: "Each task that runs a subgraph has its state." }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
     answers: { 200: ThreadState },
   },
   async ({ app, params, query, principal }) => {
@@ -78,7 +86,8 @@ export const get = endpoint(
       query.checkpoint_id === undefined
         ? await readHead(database, thread.log_id).then(({ view, head }) => ({ view, row: head }))
         : await findCheckpointOf(database, thread.log_id, query.checkpoint_id);
-    if (row) return { status: 200, body: await showState(database, view, thread.thread_id, row) };
+    const depth = query.subgraphs ? MAX_SUBGRAPH_DEPTH : 0;
+    if (row) return { status: 200, body: await showState(database, view, thread.thread_id, row, depth) };
     const { values } = await showThread(database, thread);
     const empty: ThreadState = {
       checkpoint_id: null,
