@@ -10,10 +10,12 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { answerIn, chatInput, resumeValue } from "../src/cli/chat_messages.ts";
 import { firstSteps, quoted } from "../src/cli/first_steps.ts";
+import { branchLines } from "../src/cli/history.ts";
 import { parseJson } from "../src/cli/json_input.ts";
 import { plain, table } from "../src/cli/output.ts";
 import { makeProgram } from "../src/cli/program.ts";
 import { activityLines, isLoopback } from "../src/cli/serve.ts";
+import { patchLine } from "../src/cli/thread_states.ts";
 import { EventTree } from "../src/cli/tree.ts";
 import type { Json } from "../src/core/json.ts";
 
@@ -317,10 +319,35 @@ test("invoke takes its input from stdin, sends the key, and exits 1 when the run
   ]);
 });
 
+test("branches of a history stand beside each other, and join where they began", () => {
+  const of = (...rows: [id: string, parent: string | null][]) =>
+    branchLines(rows.map(([id, parent]) => ({ id, parent })));
+  assert.deepEqual(of(["c", "b"], ["b", "a"], ["a", null]), ["●", "●", "●"]);
+  assert.deepEqual(of(["c", "a"], ["b", "a"], ["a", null]), ["●", "│ ●", "●─╯"]);
+  assert.deepEqual(of(["d", "a"], ["c", "b"], ["b", "a"], ["a", null]), ["●", "│ ●", "│ ●", "●─╯"]);
+  assert.deepEqual(of(["d", "a"], ["c", "a"], ["b", "a"], ["a", null]), ["●", "│ ●", "│ │ ●", "●─┴─╯"]);
+  assert.deepEqual(of(["e", "b"], ["d", "a"], ["c", "b"], ["b", "a"], ["a", null]), [
+    "●",
+    "│ ●",
+    "│ │ ●",
+    "●─┼─╯",
+    "●─╯",
+  ]);
+  // What its parent was is not there any more: the branch ends, and its column is taken by another.
+  assert.deepEqual(of(["c", null], ["b", "a"], ["a", null]), ["●", "●", "●"]);
+  assert.deepEqual(of(), []);
+});
+
+test("a difference is a line for each place", () => {
+  assert.equal(patchLine({ op: "replace", path: "/a/0", value: "x\u001b[2J\ny" }), "~ /a/0: x[2J y");
+  assert.equal(patchLine({ op: "add", path: "/b", value: { c: 1 } }), '+ /b: {"c":1}');
+  assert.equal(patchLine({ op: "remove", path: "/d" }), "- /d");
+});
+
 test("every command explains itself with an example", () => {
   const seen: string[] = [];
   explain(makeProgram(), []);
-  assert.equal(seen.length, 34, seen.join(", "));
+  assert.equal(seen.length, 37, seen.join(", "));
 
   function explain(command: Command, path: string[]): void {
     const own = command.commands.filter((one) => one.name() !== "help");

@@ -217,7 +217,7 @@ const cases: [name: string, (thread: Conversation) => Promise<void>][] = [
       assert.deepEqual(await thread.log(), ["told new"]);
       await thread.run({ checkpoint_id: asked, command: { resume: "newer" } });
       assert.deepEqual(await thread.log(), ["told newer"]);
-      const { values } = await thread.client.getState(thread.id, old);
+      const { values } = await thread.client.getState(thread.id, { checkpoint_id: old });
       assert.deepEqual(values?.log, ["told old"]);
     },
   ],

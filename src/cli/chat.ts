@@ -7,7 +7,7 @@ import type { RunRequest } from "../core/run.ts";
 import type { Thread } from "../core/thread.ts";
 import { answerIn, chatInput, resumeValue } from "./chat_messages.ts";
 import { UsageError } from "./failure.ts";
-import { printHistory } from "./history.ts";
+import { printHistory, readHistory } from "./history.ts";
 import { clean, inline, note, paint, paintError, print, printJson, shorten } from "./output.ts";
 import { Prompt } from "./prompt.ts";
 import { chosenDeployment, type Session } from "./session.ts";
@@ -73,8 +73,8 @@ async function place(
 
 async function obey({ client, thread_id, json }: Talk, line: string): Promise<void> {
   if (line === "/history") {
-    const { checkpoints } = await client.history(thread_id);
-    return json ? printJson({ checkpoints }) : printHistory(checkpoints);
+    if (json) return printJson(await client.history(thread_id));
+    return printHistory(await readHistory(client, thread_id, {}));
   }
   if (line === "/state") {
     const state = await client.getState(thread_id);

@@ -42,3 +42,10 @@ export class Prompt implements Disposable {
     this.#pipe?.close();
   }
 }
+
+/** Asks a person at a terminal; without one nobody can answer, and it is a yes. Ctrl-C and Ctrl-D are a no. */
+export async function confirmed(question: string): Promise<boolean> {
+  if (!(process.stdin.isTTY && process.stdout.isTTY)) return true;
+  using prompt = new Prompt();
+  return /^y(es)?$/i.test(((await prompt.ask(question)) ?? "").trim());
+}

@@ -1,11 +1,10 @@
 /** `crewship thread …`: conversations and their history. */
-import { createInterface } from "node:readline/promises";
 import { type Command, Option } from "commander";
 import { type ThreadStatus, threadStatuses } from "../core/moves.ts";
-import type { Thread } from "../core/thread.ts";
+import { MAX_TTL_MINUTES, type Thread, type Ttl } from "../core/thread.ts";
 import { chat } from "./chat.ts";
+import { UsageError } from "./failure.ts";
 import { followThread } from "./follow_thread.ts";
-import { printHistory } from "./history.ts";
 import { readJsonObject } from "./json_input.ts";
 import {
   clean,
@@ -20,15 +19,19 @@ import {
   statusFormat,
   summary,
 } from "./output.ts";
+import { confirmed } from "./prompt.ts";
 import { chosenDeployment, interruptible, list, openSession, wholeNumber } from "./session.ts";
+import { addThreadStates } from "./thread_states.ts";
 
 type ListOptions = { status?: ThreadStatus; metadata?: string; limit: number; cursor?: string };
-type HistoryOptions = { limit: number; before?: string; run?: string; steps?: boolean };
+type CreateOptions = { metadata?: string; values?: string; ttl?: number; ttlStrategy?: Ttl["strategy"] };
 
 const deploymentHelp = "the deployment, dep_…; needed only when the server has several";
 
 export function addThread(program: Command): void {
-  const thread = program.command("thread").description("create, look at, copy, delete and talk in threads");
+  const thread = program
+    .command("thread")
+    .description("create, look at, change, copy, delete and talk in threads");
 
   thread
     .command("create")
@@ -36,25 +39,39 @@ export function addThread(program: Command): void {
     .argument("[deployment]", deploymentHelp)
     .option("--metadata <json>", "what you want to find it by")
     .option("--values <json>", "the state it begins with")
+    .option(
+      "--ttl <minutes>",
+      "its time to live, counted from its last change",
+      wholeNumber(1, MAX_TTL_MINUTES),
+    )
+    .addOption(
+      new Option("--ttl-strategy <what>", "what happens then (else delete)").choices([
+        "delete",
+        "keep_latest",
+      ]),
+    )
     .addHelpText(
       "after",
-      '\nExamples:\n  $ crewship thread create dep_…\n  $ crewship thread create --metadata \'{"user":"ada"}\'\n',
+      '\nExamples:\n  $ crewship thread create dep_…\n  $ crewship thread create --metadata \'{"user":"ada"}\'\n  $ crewship thread create --ttl 1440\n',
     )
-    .action(
-      async (id: string | undefined, options: { metadata?: string; values?: string }, command: Command) => {
-        const { client, json } = openSession(command);
-        const metadata = options.metadata && (await readJsonObject("--metadata", options.metadata));
-        const values = options.values && (await readJsonObject("--values", options.values));
-        const { deployment_id } = await chosenDeployment(client, id);
-        const made = await client.createThread({
-          deployment_id,
-          ...(metadata && { metadata }),
-          ...(values && { values }),
-        });
-        if (json) return printJson(made);
-        print(made.thread_id);
-      },
-    );
+    .action(async (id: string | undefined, options: CreateOptions, command: Command) => {
+      const { client, json } = openSession(command);
+      const { ttl, ttlStrategy: strategy = "delete" } = options;
+      if (options.ttlStrategy !== undefined && ttl === undefined) {
+        throw new UsageError("--ttl-strategy says what happens when --ttl has passed. Name one with --ttl.");
+      }
+      const metadata = options.metadata && (await readJsonObject("--metadata", options.metadata));
+      const values = options.values && (await readJsonObject("--values", options.values));
+      const { deployment_id } = await chosenDeployment(client, id);
+      const made = await client.createThread({
+        deployment_id,
+        ...(metadata && { metadata }),
+        ...(values && { values }),
+        ...(ttl !== undefined && { ttl: { minutes: ttl, strategy } }),
+      });
+      if (json) return printJson(made);
+      print(made.thread_id);
+    });
 
   thread
     .command("list")
@@ -111,48 +128,7 @@ export function addThread(program: Command): void {
       print(`\n${paint("dim", "values")}\n${clean(JSON.stringify(found.values, null, 2))}`);
     });
 
-  thread
-    .command("history")
-    .description("the thread's checkpoints, the newest first: one per run, or one per step")
-    .argument("<thread>", "thr_…")
-    .option("--steps", "every step's checkpoint instead of each run's last")
-    .option("--run <id>", "only checkpoints this run made")
-    .option("--limit <n>", "how many", wholeNumber(1, 100), 20)
-    .option("--before <checkpoint>", "only checkpoints older than this one")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ crewship thread history thr_…\n  $ crewship thread history thr_… --steps --limit 50\n",
-    )
-    .action(async (id: string, { steps, run, limit, before }: HistoryOptions, command: Command) => {
-      const { client, json } = openSession(command);
-      const granularity = steps ? "step" : "run";
-      const answer = await client.history(id, { limit, before, run_id: run, granularity });
-      if (json) return printJson(answer);
-      printHistory(answer.checkpoints);
-    });
-
-  thread
-    .command("state")
-    .description("the thread's state, now or at one of its checkpoints")
-    .argument("<thread>", "thr_…")
-    .option("--checkpoint <id>", "as it was at this checkpoint")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ crewship thread state thr_…\n  $ crewship thread state thr_… --checkpoint 1f0…\n",
-    )
-    .action(async (id: string, { checkpoint }: { checkpoint?: string }, command: Command) => {
-      const { client, json } = openSession(command);
-      const state = await client.getState(id, checkpoint);
-      if (json) return printJson(state);
-      printFacts([
-        ["checkpoint", state.checkpoint_id ?? "none yet"],
-        ["made by", state.run_id],
-        ["created", dateTime(state.created_at)],
-        ["next", state.next.join(", ") || "–"],
-        ...state.interrupts.map(({ value }): [string, string] => ["asks", inline(value)]),
-      ]);
-      print(`\n${paint("dim", "values")}\n${clean(JSON.stringify(state.values, null, 2))}`);
-    });
+  addThreadStates(thread);
 
   thread
     .command("events")
@@ -198,8 +174,7 @@ export function addThread(program: Command): void {
     .addHelpText("after", "\nExample:\n  $ crewship thread delete thr_… --yes\n")
     .action(async (id: string, { yes }: { yes?: boolean }, command: Command) => {
       const { client, json } = openSession(command);
-      const asks = process.stdin.isTTY && process.stdout.isTTY && !yes && !json;
-      if (asks && !(await confirmed(`Delete thread ${id} and its history? [y/N] `))) {
+      if (!(yes || json || (await confirmed(`Delete thread ${id} and its history? [y/N] `)))) {
         return print("Nothing was deleted.");
       }
       await client.deleteThread(id);
@@ -215,19 +190,4 @@ export function addThread(program: Command): void {
     .action(async (id: string | undefined, _options: unknown, command: Command) => {
       await chat(openSession(command), id);
     });
-}
-
-async function confirmed(question: string): Promise<boolean> {
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
-  const left = new AbortController();
-  lines.once("close", () => left.abort());
-  try {
-    return /^y(es)?$/i.test((await lines.question(question, { signal: left.signal })).trim());
-  } catch {
-    // Ctrl-C or Ctrl-D is a no.
-    print();
-    return false;
-  } finally {
-    lines.close();
-  }
 }

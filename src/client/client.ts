@@ -63,7 +63,10 @@ export type HistoryFilter = {
   before?: string | undefined;
   run_id?: string | undefined;
   granularity?: "run" | "step" | undefined;
+  /** Only these fields, with commas between. */
+  select?: string | undefined;
 };
+export type StateFilter = { checkpoint_id?: string | undefined; subgraphs?: boolean | undefined };
 export type StateUpdate = { values: JsonObject | null; as_node?: string; checkpoint_id?: string };
 export type StatelessRun = Pick<
   RunRequest,
@@ -157,8 +160,13 @@ export class CrewshipClient {
   ): Promise<{ checkpoints: Checkpoint[] }> {
     return this.#json("GET", threadPath(id, "history"), { ...options, query: filter });
   }
-  getState(id: string, checkpoint_id?: string, options?: CallOptions): Promise<ThreadState> {
-    return this.#json("GET", threadPath(id, "state"), { ...options, query: { checkpoint_id } });
+  /** `subgraphs`: each task that runs a subgraph has its state. */
+  getState(
+    id: string,
+    { checkpoint_id, subgraphs, ...options }: CallOptions & StateFilter = {},
+  ): Promise<ThreadState> {
+    const query = { checkpoint_id, subgraphs: subgraphs ? "true" : undefined };
+    return this.#json("GET", threadPath(id, "state"), { ...options, query });
   }
   updateState(id: string, update: StateUpdate, options?: CallOptions): Promise<Checkpoint> {
     return this.#json("POST", threadPath(id, "state"), { ...options, body: update });

@@ -5,11 +5,14 @@ import { Iso, JsonObjectSchema, JsonValue, Nullable } from "./schema.ts";
 
 export const ThreadStatusSchema = Type.Enum([...threadStatuses]);
 
+/** Ten years. */
+export const MAX_TTL_MINUTES = 5_256_000;
+
 export const Ttl = Type.Object(
   {
     minutes: Type.Number({
       minimum: 1,
-      maximum: 5_256_000,
+      maximum: MAX_TTL_MINUTES,
       description: "Counted from updated_at, never while busy.",
     }),
     strategy: Type.Optional(Type.Enum(["delete", "keep_latest"], { default: "delete" })),
