@@ -31,12 +31,15 @@ test("the checker finds nothing in a sound database", async () => {
 const run = "run_id = (select min(run_id) from runs)";
 const thread = "log_id = (select log_id from runs where run_id = (select min(run_id) from runs))";
 const batches = `${thread} and run_number = 1`;
+/** What the schema asks of a run beside its id and number. */
+const others =
+  "log_id, thread_id, deployment_id, version_id, environment, status, attempt, lost_processes, lost_nodes, metadata, created_at";
 const last = `${batches} and last_seq = (select max(last_seq) from event_batches where ${batches})`;
 
 // biome-ignore format: a table
 const damages: [name: string, statement: string, finding: RegExp][] = [
   ["an acknowledged run is lost", `delete from runs where ${run}`, /was acknowledged and does not exist/],
-  ["a run was stored twice", `insert into runs select log_id, 'run_twice', thread_id, deployment_id, version_id, environment, status, 99, attempt, lost_processes, lost_nodes, metadata, timeout_s, output, error, created_at, started_at, completed_at from runs where ${run}`, /run_twice exists and nobody was told/],
+  ["a run was stored twice", `insert into runs (run_id, run_number, ${others}) select 'run_twice', 99, ${others} from runs where ${run}`, /run_twice exists and nobody was told/],
   ["a run's input changed", `update run_requests set input = replace(input, 'says', 'said') where ${run}`, /has another input/],
   ["a run has not ended", `update runs set status = 'running' where ${run}`, /is still running/],
   ["a last event is lost", `delete from event_batches where ${last}`, /ended 0 times/],
