@@ -150,6 +150,18 @@ describe("a request the server cannot take", () => {
     assert.equal((await fetch(`${server.server.url}/v1/runs?api_key=${server.server.apiKey}`)).status, 401);
   });
 
+  it("is a 400 when a name holds what not every database keeps", async () => {
+    for (const name of ["a\u0000b", "a\ud800b", "two\nlines"]) {
+      const schedule = { deployment_id: server.deployment_id, cron: "0 9 * * *", name };
+      await refused("POST", "/v1/schedules", schedule, 400, /body.name .*control characters/);
+      await refused("POST", "/v1/keys", { name, role: "read" }, 400, /body.name .*control characters/);
+      const webhook = { deployment_id: server.deployment_id, direction: "incoming", name };
+      await refused("POST", "/v1/webhooks", webhook, 400, /body.name .*control characters/);
+    }
+    const { status, body } = await server.call("POST", "/v1/keys", { name: "Ada 😀 Ł", role: "read" });
+    assert.deepEqual([status, body.name], [201, "Ada 😀 Ł"]);
+  });
+
   it("changed nothing by all of that", async () => {
     const { body } = await server.call("GET", `/v1/threads/${thread}`);
     assert.equal(body.status, "idle");

@@ -1,7 +1,7 @@
 /** Schedules: cron lines that start runs, each alone or in one thread. */
 import { type Static, Type } from "typebox";
 import { EnvironmentSchema, multitaskStrategies } from "./run.ts";
-import { Iso, JsonObjectSchema, JsonValue, Nullable } from "./schema.ts";
+import { Iso, JsonObjectSchema, JsonValue, Name, Nullable } from "./schema.ts";
 
 const MAX_CRON_LENGTH = 200;
 const MAX_ZONE_LENGTH = 100;
@@ -17,7 +17,6 @@ const TimeZone = Type.String({
   default: "UTC",
   examples: ["Europe/Berlin"],
 });
-const Name = Type.String({ minLength: 1, maxLength: 200 });
 const Strategy = Type.Enum([...multitaskStrategies], {
   description: "What a run does when its thread is busy.",
   default: "enqueue",

@@ -12,3 +12,8 @@ export const JsonObjectSchema = Type.Unsafe<JsonObject>({ type: "object", additi
 export function Nullable<T extends TSchema>(schema: T, options: { description?: string } = {}) {
   return Type.Unsafe<Static<T> | null>({ anyOf: [schema, { type: "null" }], ...options });
 }
+
+/** No control characters, which PostgreSQL cannot all keep, and no halves of characters, which no database keeps. */
+export const NAME_PATTERN = "^[^\\p{Cc}\\p{Cs}]*$";
+/** What a person calls something. */
+export const Name = Type.String({ minLength: 1, maxLength: 200, pattern: NAME_PATTERN });

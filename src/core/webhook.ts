@@ -2,7 +2,7 @@
 import { type Static, Type } from "typebox";
 import type { LastEventType } from "./moves.ts";
 import { EnvironmentSchema, MAX_URL_LENGTH, multitaskStrategies } from "./run.ts";
-import { Iso, Nullable } from "./schema.ts";
+import { Iso, Name, Nullable } from "./schema.ts";
 
 /** What is told of a run's end; of a canceled one nothing is. */
 export const webhookEvents = ["run.succeeded", "run.failed", "run.interrupted"] as const;
@@ -43,7 +43,7 @@ export const NewWebhook = Type.Object(
   {
     direction: Type.Enum(["incoming", "outgoing"]),
     deployment_id: Type.String(),
-    name: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    name: Type.Optional(Name),
     environment: Type.Optional(EnvironmentSchema),
     thread_id: Type.Optional(Type.String()),
     multitask_strategy: Type.Optional(Type.Enum([...multitaskStrategies], { default: "enqueue" })),

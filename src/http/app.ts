@@ -170,10 +170,9 @@ function responses({ answers, streams, file }: Spec): Record<string, unknown> {
 }
 
 function errorBody(problem: Problem): object {
-  const { code, message, details } = problem;
-  return {
-    error: { code: publicCode(problem), message, ...(details && code !== "bad_request" ? { details } : {}) },
-  };
+  const { message, details } = problem;
+  const code = publicCode(problem);
+  return { error: { code, message, ...(details && code !== "bad_request" ? { details } : {}) } };
 }
 
 /** The details of a 400 are its message; everything invalid shares one public code. */

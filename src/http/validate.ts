@@ -2,6 +2,7 @@
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { Value } from "typebox/value";
+import { NAME_PATTERN } from "../core/schema.ts";
 
 const names: Record<string, string> = {
   body: "body",
@@ -34,6 +35,8 @@ function describe(error: { keyword: string; message: string; params: object }): 
   if (error.keyword === "required") {
     return `needs ${JSON.stringify((params.requiredProperties as string[] | undefined)?.[0] ?? "")}`;
   }
+  if (error.keyword === "pattern" && params.pattern === NAME_PATTERN)
+    return "must not hold control characters or halves of characters";
   if (error.keyword === "enum") return `must be one of ${(params.allowedValues as string[]).join(", ")}`;
   return error.message;
 }

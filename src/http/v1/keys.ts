@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { Type } from "typebox";
 import { prefixedId } from "../../core/ids.ts";
 import { Problem } from "../../core/problem.ts";
-import { Iso, Nullable } from "../../core/schema.ts";
+import { Iso, Name, Nullable } from "../../core/schema.ts";
 import { createKey, deleteKey, keyRoles, listKeys } from "../../store/keys.ts";
 import { hashKey } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";
@@ -29,7 +29,7 @@ export const create = endpoint(
     tag,
     body: Type.Object(
       {
-        name: Type.String({ minLength: 1, maxLength: 200 }),
+        name: Name,
         role: Type.Enum([...keyRoles]),
         deployment_ids: Type.Optional(Nullable(Type.Array(Type.String(), { maxItems: 1000 }))),
       },
