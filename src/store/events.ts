@@ -41,19 +41,39 @@ export async function insertEvents(
   last_seq: number,
   events: Event[],
 ): Promise<void> {
-  await tx.query(sql`
-    insert into event_batches (log_id, run_number, last_seq, first_seq, events, created_at)
-    values (${log_id}, ${run_number}, ${last_seq}, ${last_seq - events.length + 1}, ${JSON.stringify(events)},
-      ${tx.dialect.now})`);
+  let seq = last_seq - events.length;
+  for (const texts of rowsOf(events.map((event) => JSON.stringify(event)))) {
+    await tx.query(sql`
+      insert into event_batches (log_id, run_number, last_seq, first_seq, events, created_at)
+      values (${log_id}, ${run_number}, ${seq + texts.length}, ${seq + 1}, ${`[${texts.join(",")}]`},
+        ${tx.dialect.now})`);
+    seq += texts.length;
+  }
 }
 
-/** A page ends after the row with which it passes this: what one slow reader holds in memory. */
-const PAGE_CHARACTERS = 1024 * 1024;
+/** Cut so that each row passes ROW_CHARACTERS with its last event, if at all: a reader takes rows whole. */
+function* rowsOf(texts: string[]): Generator<string[]> {
+  let row: string[] = [];
+  let characters = 0;
+  for (const text of texts) {
+    row.push(text);
+    characters += text.length;
+    if (characters < ROW_CHARACTERS) continue;
+    yield row;
+    row = [];
+    characters = 0;
+  }
+  if (row.length > 0) yield row;
+}
+
+const ROW_CHARACTERS = 64 * 1024;
+/** A page ends with the row with which it passes this: what one slow reader holds in memory, parsed and as text. */
+const PAGE_CHARACTERS = 128 * 1024;
 const ROWS_PER_READ = 8;
 
 type BatchRow = { run_number: number; first_seq: number; last_seq: number; events: string };
 
-/** Events of a log after a place, in order, at most about `limit` of them and a megabyte. Data is shown, items in place. */
+/** Events of a log after a place, in order, at most about `limit` of them and 128 KB. Data is shown, items in place. */
 export async function readEvents(
   q: Queryable,
   log_id: number,
@@ -67,7 +87,7 @@ export async function readEvents(
   // A row may hold many events: rows are read a few at a time until there are enough.
   let cursor: { run_number: number; last_seq: number } | undefined;
   let characters = 0;
-  while (events.length < limit && characters < PAGE_CHARACTERS) {
+  while (events.length < limit) {
     const from = cursor
       ? sql`and (run_number > ${cursor.run_number} or (run_number = ${cursor.run_number} and last_seq > ${cursor.last_seq}))`
       : sql``;
@@ -92,6 +112,7 @@ export async function readEvents(
       }
       cursor = row;
       characters += row.events.length;
+      if (characters >= PAGE_CHARACTERS) return events;
     }
     if (rows.length < ROWS_PER_READ) break;
   }

@@ -202,6 +202,25 @@ export function runsSuite(name: string, open: Open): void {
       );
     }));
 
+  test(`${name}: a reader holds no more of a large commit than a page`, () =>
+    withStore(open, async (store) => {
+      const run = await store.running(await store.thread());
+      const texts = Array.from({ length: 1_000 }, (_, n) => `${n} ${"x".repeat(2_000)}`);
+      const large = texts.map((data) => ({ type: "custom", data }));
+      await store.database.transaction((tx) => appendEvents(tx, run.lease, run.run_number, large));
+      const read: unknown[] = [];
+      for (let seq = 0; ; ) {
+        const place = { run_number: run.run_number, seq };
+        const page = await readEvents(store.database, run.log_id, place, 1_000, "run");
+        if (page.length === 0) break;
+        // A page and the row it ends with: 128 KB and 64 KB, and an event over each.
+        assert.ok(JSON.stringify(page).length < 256 * 1024, `a page of ${page.length} events`);
+        read.push(...page.map(({ data }) => data));
+        seq = page.at(-1)!.seq;
+      }
+      assert.deepEqual(read, texts);
+    }));
+
   test(`${name}: a thread's events are read over its runs in the order they began, from any place`, () =>
     withStore(open, async (store) => {
       const thread = await store.thread();
