@@ -18,6 +18,18 @@ export type Config = Readonly<{
   port: number;
   /** Absolute folder of everything the embedded store keeps. */
   data: string;
+  /** PostgreSQL's address; null: SQLite in the data folder. It may hold a password: never log it. */
+  databaseUrl: string | null;
+  /** PostgreSQL's own address, when `databaseUrl` leads to a pooler that shares sessions. */
+  databaseListenUrl: string | null;
+  /** Connections to PostgreSQL. */
+  databasePool: number;
+  /** How long PostgreSQL may take for one statement. */
+  databaseTimeoutMs: number;
+  /** What this node does: answer requests, execute runs, or both. */
+  role: Role;
+  /** How long a node that stops lets its runs finish before it hands them over. */
+  drainMs: number;
   /** Runs at once on this node. */
   concurrency: number;
   cors: readonly string[];
@@ -40,11 +52,20 @@ export type Config = Readonly<{
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
+export const roles = ["all", "api", "worker"] as const;
+export type Role = (typeof roles)[number];
+
 /** Flags as commander gives them: text, or undefined when not said. */
 export type Flags = {
   host?: string;
   port?: string;
   data?: string;
+  databaseUrl?: string;
+  databaseListenUrl?: string;
+  databasePool?: string;
+  databaseTimeout?: string;
+  role?: string;
+  drainTimeout?: string;
   concurrency?: string;
   cors?: string;
   durability?: string;
@@ -57,6 +78,12 @@ const names = {
   host: ["CREWSHIP_HOST", "127.0.0.1"],
   port: ["CREWSHIP_PORT", "8700"],
   data: ["CREWSHIP_DATA", ".crewship/data"],
+  databaseUrl: ["CREWSHIP_DATABASE_URL", ""],
+  databaseListenUrl: ["CREWSHIP_DATABASE_LISTEN_URL", ""],
+  databasePool: ["CREWSHIP_DATABASE_POOL", "20"],
+  databaseTimeout: ["CREWSHIP_DATABASE_TIMEOUT", "30"],
+  role: ["CREWSHIP_ROLE", "all"],
+  drainTimeout: ["CREWSHIP_DRAIN_TIMEOUT", "25"],
   concurrency: ["CREWSHIP_CONCURRENCY", "100"],
   cors: ["CREWSHIP_CORS_ORIGINS", ""],
   durability: ["CREWSHIP_DURABILITY", "full"],
@@ -82,6 +109,12 @@ export function readConfig(
     host: setting("host"),
     port: integer("--port", setting("port"), 0, 65_535),
     data: resolve(setting("data")),
+    databaseUrl: postgresUrl("--database-url", setting("databaseUrl")),
+    databaseListenUrl: postgresUrl("--database-listen-url", setting("databaseListenUrl")),
+    databasePool: integer("--database-pool", setting("databasePool"), 2, 1_000),
+    databaseTimeoutMs: 1_000 * integer("--database-timeout", setting("databaseTimeout"), 1, 3_600),
+    role: choice("--role", setting("role"), roles),
+    drainMs: 1_000 * integer("--drain-timeout", setting("drainTimeout"), 0, 86_400),
     concurrency: integer("--concurrency", setting("concurrency"), 1, 10_000),
     cors: setting("cors")
       .split(",")
@@ -119,6 +152,13 @@ function integer(name: string, text: string, least: number, most: number): numbe
     throw new ConfigError(`${name} takes a whole number from ${least} to ${most}, not "${text}".`);
   }
   return value;
+}
+
+/** The address is not repeated: it may hold a password. */
+function postgresUrl(name: string, text: string): string | null {
+  if (text === "") return null;
+  if (URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)) return text;
+  throw new ConfigError(`${name} takes an address such as postgres://user:password@host:5432/database.`);
 }
 
 function choice<T extends string>(name: string, text: string, options: readonly T[]): T {

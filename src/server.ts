@@ -28,6 +28,7 @@ import type { Database } from "./store/database.ts";
 import { listDeployments, putDevDeployment, type VersionRow } from "./store/deployments.ts";
 import { createKey, findKey } from "./store/keys.ts";
 import { migrate } from "./store/migrate.ts";
+import { PostgresDatabase } from "./store/postgres.ts";
 import { findRun } from "./store/runs.ts";
 import { sql } from "./store/sql.ts";
 import { SqliteDatabase } from "./store/sqlite.ts";
@@ -75,7 +76,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
   const tell = (activity: Omit<Activity, "at">) =>
     activities.emit("activity", { at: new Date().toISOString(), ...activity });
   const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
-  const database = new SqliteDatabase(config.data, config.durability);
+  const database = await openDatabase(config, logger);
   await migrate(database);
   const supervisor = new Supervisor({
     logger,
@@ -121,15 +122,15 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
       sql`insert into nodes (node_id, machine, started_at) values (${node.node_id}, ${node.machine}, ${tx.dialect.now})`,
     ),
   );
-  // The data folder is ours alone: whoever holds a lease in it is gone.
-  const recovered = await recoverRuns(node, true);
+  // An embedded database is ours alone: whoever holds a lease in it is gone.
+  const recovered = database.dialect.shared ? 0 : await recoverRuns(node, true);
   if (recovered > 0) logger.info({ recovered }, "took back the runs of the server before this one");
   let version = options.dev && (await deployFolder(database, options.dev, config.machine));
   const deployments = await served(database, version?.deployment_id);
-  const worker = new Worker(node, config.concurrency);
+  const worker = new Worker(node, config.role === "api" ? 0 : config.concurrency);
   const closing = new AbortController();
   const app: App = { node, worker, serverKey: config.apiKey, closing: closing.signal, logger };
-  const http = await makeHttp(app, config.cors);
+  const http = await makeHttp(app, { origins: config.cors, healthOnly: config.role === "worker" });
   const url = await http.listen({ host: config.host, port: config.port });
   const apiKey = await adminKey(database, config);
   const local = url.replace("0.0.0.0", "127.0.0.1").replace("[::]", "[::1]");
@@ -194,7 +195,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
       await http.close();
       clearTimeout(impatient);
       // Before the installations: a run that waits for one is given back, and does not fail with it.
-      await worker.close();
+      await worker.close(config.drainMs);
       await interpreters.close();
       await sweeping;
       await delivering;
@@ -237,6 +238,19 @@ function watchRuns(
   };
 }
 
+async function openDatabase(config: Config, logger: Logger): Promise<Database> {
+  const { databaseUrl, databaseListenUrl, databasePool, databaseTimeoutMs, durability } = config;
+  if (databaseUrl === null) return new SqliteDatabase(config.data, durability);
+  return PostgresDatabase.open({
+    url: databaseUrl,
+    listenUrl: databaseListenUrl,
+    pool: databasePool,
+    statementTimeoutMs: databaseTimeoutMs,
+    flushed: durability === "full",
+    warn: (details, message) => logger.warn(details, message),
+  });
+}
+
 /** What the server serves; the deployment of the dev folder comes first. */
 async function served(database: Database, dev: string | undefined): Promise<RunningServer["deployments"]> {
   const all = await listDeployments(database, {});
@@ -246,7 +260,7 @@ async function served(database: Database, dev: string | undefined): Promise<Runn
 }
 
 /** A folder as the single version of its own deployment. */
-function deployFolder(database: Database, manifest: Manifest, machine: string): Promise<VersionRow> {
+async function deployFolder(database: Database, manifest: Manifest, machine: string): Promise<VersionRow> {
   const folder = {
     name: manifest.name,
     framework: manifest.framework,
@@ -261,7 +275,12 @@ function deployFolder(database: Database, manifest: Manifest, machine: string): 
     deployment_id: prefixedId("dep", randomBytes(12)),
     version_id: prefixedId("ver", randomBytes(12)),
   };
-  return database.transaction((tx) => putDevDeployment(tx, folder, ids));
+  let version: VersionRow | undefined;
+  // Two nodes that begin to serve the same folder make one deployment.
+  await database.exclusively(async () => {
+    version = await database.transaction((tx) => putDevDeployment(tx, folder, ids));
+  });
+  return version!;
 }
 
 /** `dev` shares the caller's environment and the project's .env with the agent; `serve` only what any program needs. */
@@ -275,6 +294,7 @@ function agentVariables(config: Config, dev: Manifest | null, version: VersionRo
 /** The full key of this data folder, made at the first start and kept in a file only its owner can read. */
 async function adminKey(database: Database, config: Config): Promise<string> {
   const path = join(config.data, "admin.key");
+  mkdirSync(config.data, { recursive: true, mode: 0o700 });
   if (existsSync(path)) {
     const key = readFileSync(path, "utf8").trim();
     if (key && (await findKey(database, hashKey(key)))) return key;

@@ -6,7 +6,15 @@ import { recoverRuns } from "../src/engine/sweep.ts";
 import { findRun } from "../src/store/runs.ts";
 import { sql } from "../src/store/sql.ts";
 import { isAlive } from "./fixtures/agent_process.ts";
-import { assertWhole, type Engine, hasData, refused, types, withEngine } from "./suites/engine_fixture.ts";
+import {
+  assertWhole,
+  DRAIN_MS,
+  type Engine,
+  hasData,
+  refused,
+  types,
+  withEngine,
+} from "./suites/engine_fixture.ts";
 
 const rowOf = async (engine: Engine, run: { run_id: string }) =>
   (await findRun(engine.database, run.run_id))!;
@@ -332,7 +340,7 @@ test("a node that stops gives back what does not end in time, without counting t
       script: [{ event: "begun" }, { gate: gate.path }, { done: "in time" }],
     });
     await Promise.all([engine.event(run, hasData("begun")), engine.event(short, hasData("begun"))]);
-    const closing = engine.worker.close();
+    const closing = engine.worker.close(DRAIN_MS);
     gate.open();
     await closing;
     assert.equal((await engine.get(short)).status, "succeeded");

@@ -8,9 +8,9 @@ import { readManifest } from "../src/deploy/manifest.ts";
 import { startServer } from "../src/server.ts";
 import { sweepOldRun } from "../src/store/retention.ts";
 import { sql } from "../src/store/sql.ts";
-import { SqliteDatabase } from "../src/store/sqlite.ts";
 import { sweepAbandonedLog } from "../src/store/sweep.ts";
 import { Random } from "./faults/random.ts";
+import { freshDatabaseUrl, openDatabase } from "./fixtures/database.ts";
 import { projectFolder, type TestServer, testServer } from "./fixtures/server.ts";
 
 const project = {
@@ -128,8 +128,10 @@ describe("a stream", { timeout: 120_000 }, () => {
 describe("events", { timeout: 60_000 }, () => {
   it("are kept for a while after their run; then its last is left, which says how many are gone", async (t) => {
     const folder = projectFolder(t, project);
+    const url = await freshDatabaseUrl();
     const start = () => {
-      const flags = { port: "0", data: `${folder}/.crewship/data`, logLevel: "silent", retentionDays: "7" };
+      const data = `${folder}/.crewship/data`;
+      const flags = { port: "0", data, logLevel: "silent", retentionDays: "7", databaseUrl: url ?? "" };
       return startServer(readConfig(flags, { ...process.env, XDG_CONFIG_HOME: `${folder}/config` }), {
         dev: readManifest(folder),
       });
@@ -145,7 +147,7 @@ describe("events", { timeout: 60_000 }, () => {
     for await (const _ of client.runEvents(alone.run_id));
     await server.close();
 
-    const database = new SqliteDatabase(`${folder}/.crewship/data`, "normal");
+    const database = await openDatabase(url, `${folder}/.crewship/data`);
     const sweep = async () => {
       for (const step of [(tx: never) => sweepOldRun(tx, 7), (tx: never) => sweepAbandonedLog(tx, -1)]) {
         while (await database.transaction(step as never));

@@ -17,8 +17,8 @@ import type { Database } from "../src/store/database.ts";
 import { listRuns } from "../src/store/runs.ts";
 import { claimSchedules, findSchedule, settleSchedule } from "../src/store/schedules.ts";
 import { sql } from "../src/store/sql.ts";
-import { SqliteDatabase } from "../src/store/sqlite.ts";
 import { findThread } from "../src/store/threads.ts";
+import { freshDatabaseUrl, openDatabase } from "./fixtures/database.ts";
 import { functionProject, projectFolder, testServer } from "./fixtures/server.ts";
 import { type Engine, withEngine } from "./suites/engine_fixture.ts";
 
@@ -297,8 +297,9 @@ test("a deleted thread takes its schedules along", () =>
 test("all times that were missed while the server was down are one run after its start", async (t) => {
   const folder = projectFolder(t, functionProject);
   const data = join(folder, ".crewship/data");
+  const url = await freshDatabaseUrl();
   const config = readConfig(
-    { port: "0", data, logLevel: "silent" },
+    { port: "0", data, logLevel: "silent", databaseUrl: url ?? "" },
     { ...process.env, XDG_CONFIG_HOME: join(folder, "config") },
   );
   const start = () => startServer(config, { dev: readManifest(folder) });
@@ -316,7 +317,7 @@ test("all times that were missed while the server was down are one run after its
   const schedule: Schedule = await call(before, "/v1/schedules", order);
   await before.close();
 
-  const database = new SqliteDatabase(data, "full");
+  const database = await openDatabase(url, data, "full");
   const due_at = await makeDue(database, schedule, 86_400 * 3 + 60);
   await database.close();
 

@@ -79,6 +79,7 @@ function devConfig(flags: DevFlags, directory: string): Config {
     data: join(directory, ".crewship", "data"),
     cors: "http://localhost:*",
     logLevel: "warn",
+    drainTimeout: "3",
     webhookAllowPrivate: true,
   });
 }

@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { type Config, type Flags, logLevels, readConfig } from "../config.ts";
+import { type Config, type Flags, logLevels, readConfig, roles } from "../config.ts";
+import { Problem } from "../core/problem.ts";
 import type { Manifest } from "../deploy/manifest.ts";
 import type { Activity, RunningServer } from "../server.ts";
 import { EXIT_INTERRUPTED, isSystemError, UsageError } from "./failure.ts";
@@ -15,6 +16,7 @@ Examples:
   $ crewship serve
   $ crewship serve --port 0 --data ./data
   $ CREWSHIP_API_KEY=… crewship serve --host 0.0.0.0
+  $ crewship serve --database-url postgres://crewship:…@db/crewship --role worker
 `;
 
 export function addServe(program: Command): void {
@@ -29,6 +31,7 @@ export function addServe(program: Command): void {
       if (json) printJson({ ready: true, url, deployments: deployments.map(shown) });
       else {
         print(`${paint("green", "●")} ${paint("bold", "Crewship Threads")} at ${paint("cyan", url)}`);
+        if (config.databaseUrl !== null) print(`  base  PostgreSQL at ${new URL(config.databaseUrl).host}`);
         print(`  data  ${config.data}`);
         print(`  key   ${config.apiKey === null ? join(config.data, "admin.key") : "CREWSHIP_API_KEY"}`);
         for (const { deployment_id, name } of deployments) print(`  agent ${deployment_id} ${clean(name)}`);
@@ -45,6 +48,17 @@ export function addServerOptions(command: Command): Command {
     .option("--host <address>", "the address to listen on (default: 127.0.0.1)")
     .option("--port <n>", "the port to listen on; 0 takes any free one (default: 8700)")
     .option("--data <folder>", "the folder that holds everything (default: .crewship/data)")
+    .option("--database-url <address>", "PostgreSQL instead of a file, for several nodes: postgres://…")
+    .option("--database-listen-url <address>", "PostgreSQL itself, when --database-url leads to a pooler")
+    .option("--database-pool <n>", "connections to PostgreSQL (default: 20)")
+    .option("--database-timeout <seconds>", "how long a statement may take in PostgreSQL (default: 30)")
+    .addOption(
+      new Option(
+        "--role <role>",
+        "what this node does: answer, execute runs, or both (default: all)",
+      ).choices([...roles]),
+    )
+    .option("--drain-timeout <seconds>", "how long runs may go on when it stops (default: 25, dev: 3)")
     .addOption(
       new Option("--durability <how>", "full survives a power cut, normal a crash (default: full)").choices([
         "full",
@@ -69,6 +83,7 @@ export async function begin(config: Config, dev: Manifest | null): Promise<Runni
   } catch (error) {
     // The store's error for a folder another server holds; its sentence says what to do.
     if (error instanceof Error && error.name === "DataFolderLocked") throw new UsageError(error.message);
+    if (error instanceof Problem) throw new UsageError(error.message);
     if (!isSystemError(error)) throw error;
     const where = `${config.host}:${config.port}`;
     if (error.code === "EADDRINUSE") {

@@ -11,6 +11,7 @@ import type { AcceptedRun, MultitaskStrategy, RunRequest } from "../core/run.ts"
 import type { Transaction } from "../store/database.ts";
 import { activeVersion } from "../store/deployments.ts";
 import type { Attempt } from "../store/idempotency.ts";
+import { lockLog } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
 import { createRun } from "../store/runs.ts";
 import { occupyThread, type ThreadRow } from "../store/threads.ts";
@@ -88,6 +89,7 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
   const version = await activeVersion(tx, order.deployment_id, environment);
   if (version?.status !== "ready") throw new Problem("no_version", { environment });
   checkForm(order.request, version.framework);
+  if (order.thread) await lockLog(tx, order.thread.log_id);
   const strategy = order.request.multitask_strategy ?? "reject";
   const { log_id, canceled, queued } = order.thread
     ? await occupy(tx, order.thread, strategy)

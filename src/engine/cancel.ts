@@ -2,7 +2,7 @@
 import { isOver, type RunStatus } from "../core/moves.ts";
 import { Problem } from "../core/problem.ts";
 import type { Transaction } from "../store/database.ts";
-import { clearHiddenLog, dropPositions } from "../store/logs.ts";
+import { changeLog, clearHiddenLog, dropPositions } from "../store/logs.ts";
 import { headWaits } from "../store/questions.ts";
 import { positionsOfRun } from "../store/ranges.ts";
 import { advance, findRun, type RunRow } from "../store/runs.ts";
@@ -17,7 +17,7 @@ export async function cancel(
   run: Pick<RunRow, "log_id" | "run_id">,
   action: "cancel" | "rollback",
 ): Promise<void> {
-  await node.database.transaction(async (tx) => {
+  await changeLog(node.database, run.log_id, async (tx) => {
     if (await cancelIn(tx, run, action)) return;
     const status: RunStatus | undefined = (await findRun(tx, run.run_id))?.status;
     if (status === undefined || !isOver(status))

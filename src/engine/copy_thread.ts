@@ -6,7 +6,15 @@ import type { Thread } from "../core/thread.ts";
 import { type CheckpointRow, rootCheckpointsBetween } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import type { Attempt } from "../store/idempotency.ts";
-import { branchLog, branchPoint, dropPositions, openView, readLog, type View } from "../store/logs.ts";
+import {
+  branchLog,
+  branchPoint,
+  dropPositions,
+  lockLog,
+  openView,
+  readLog,
+  type View,
+} from "../store/logs.ts";
 import { headWaits } from "../store/questions.ts";
 import { createThread, readHead, showThread, type ThreadRow } from "../store/threads.ts";
 import { lastWriteOf } from "../store/writes.ts";
@@ -23,6 +31,7 @@ export async function copyThread(
 ): Promise<Thread> {
   const answer = await node.database.transaction((tx) =>
     once(tx, attempt, async () => {
+      await lockLog(tx, source.log_id);
       const log_id =
         order.checkpoint_id === undefined
           ? await branchHere(tx, source.log_id)
@@ -76,6 +85,8 @@ async function branch(
   head_position: number | null,
 ): Promise<number> {
   const point = branchPoint(view, position);
+  // A sweep looks there for who else sees what it removes.
+  await lockLog(tx, point.parent_log_id);
   for (;;) {
     const log_id = logId(Date.now(), randomBytes(2));
     if (await branchLog(tx, { log_id, ...point, head_position })) return log_id;

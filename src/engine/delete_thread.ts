@@ -1,8 +1,8 @@
 /** Deletes threads: a running run is canceled first, the name goes at once, the log is swept later. */
 
-import { abandonLog } from "../store/logs.ts";
+import { abandonLog, changeLog } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
-import { deleteThreadRow, isUnchanged, type ThreadRow } from "../store/threads.ts";
+import { deleteThreadRow, findThread, isUnchanged, type ThreadRow } from "../store/threads.ts";
 import { cancelIn } from "./cancel.ts";
 import { logTopic, type Node } from "./node.ts";
 import type { Worker } from "./worker.ts";
@@ -15,8 +15,10 @@ export async function deleteThread(
   unchanged_s?: number,
 ): Promise<boolean> {
   const canceled: string[] = [];
-  const deleted = await node.database.transaction(async (tx) => {
+  const deleted = await changeLog(node.database, thread.log_id, async (tx) => {
     canceled.length = 0;
+    // Another has deleted it meanwhile, and perhaps made one of the same name.
+    if ((await findThread(tx, thread.thread_id))?.log_id !== thread.log_id) return false;
     if (unchanged_s !== undefined && !(await isUnchanged(tx, thread.thread_id, unchanged_s))) return false;
     for (let live = await liveRun(tx, thread.log_id); live; live = await liveRun(tx, thread.log_id)) {
       await cancelIn(tx, { log_id: thread.log_id, run_id: live.run_id }, "cancel");

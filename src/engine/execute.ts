@@ -11,7 +11,7 @@ import type { AgentRun, RunMessage } from "../runner/run.ts";
 import type { Slot } from "../runner/supervisor.ts";
 import { findCheckpoint } from "../store/checkpoints.ts";
 import { LeaseLost } from "../store/events.ts";
-import { readLog, type View } from "../store/logs.ts";
+import { changeLog, readLog, type View } from "../store/logs.ts";
 import { newestBranch } from "../store/questions.ts";
 import { findRun, readRequest } from "../store/runs.ts";
 import { findThread, readHead } from "../store/threads.ts";
@@ -39,7 +39,9 @@ export async function execute(node: Node, execution: Execution, signal: AbortSig
     // A later attempt has begun already, and may have used up what it answers.
     const refused = start.attempt === 1 ? await refusedStart(node.database, start, start) : undefined;
     if (refused) {
-      await node.database.transaction((tx) => end(tx, execution, "fail", failure(refused)));
+      await changeLog(node.database, execution.lease.log_id, (tx) =>
+        end(tx, execution, "fail", failure(refused)),
+      );
       return;
     }
     execution.seated = true;
@@ -172,7 +174,7 @@ async function storeBatch(
       await answerRead(node.database, view, run, message);
     } else if (message.type === "done") {
       const left = await gather(node, execution.lease.run_id);
-      await node.database.transaction(async (tx) => {
+      await changeLog(node.database, execution.lease.log_id, async (tx) => {
         if (facts.length > 0) await storeFacts(tx, execution, view, facts);
         if (left) await storeArtifacts(tx, execution, left);
         await storeDone(tx, execution, view, message);
@@ -187,7 +189,7 @@ async function storeBatch(
 
   async function store(some: Fact[]): Promise<void> {
     if (some.length === 0) return;
-    await node.database.transaction((tx) => storeFacts(tx, execution, view, some));
+    await changeLog(node.database, execution.lease.log_id, (tx) => storeFacts(tx, execution, view, some));
     execution.progressed ||= hasCheckpoint(some);
     tellPrinted(node, execution, some);
     const last = some.findLast((fact) => fact.type !== "event");
@@ -209,7 +211,7 @@ async function conclude(node: Node, execution: Execution, error: unknown): Promi
   const { lease } = execution;
   if (error instanceof AgentLost) node.lost.add(lease.run_id);
   try {
-    await node.database.transaction(async (tx) => {
+    await changeLog(node.database, lease.log_id, async (tx) => {
       if (error instanceof LoadError) {
         const { message, traceback } = error.error;
         const code = error.error.code ?? "load_failed";

@@ -1,8 +1,8 @@
 /** Prunes threads: deletes them, or shortens their history. Copies keep what they need either way. */
 import { Problem } from "../core/problem.ts";
-import { dropPositions, openView } from "../store/logs.ts";
+import { changeLog, dropPositions, openView } from "../store/logs.ts";
 import { type Keep, pruneRanges } from "../store/ranges.ts";
-import { findThread, touchThread } from "../store/threads.ts";
+import { findThread, type ThreadRow, touchThread } from "../store/threads.ts";
 import { deleteThread } from "./delete_thread.ts";
 import { logTopic, type Node } from "./node.ts";
 import type { Worker } from "./worker.ts";
@@ -36,16 +36,20 @@ export async function prune(
     if (!thread || !allowed(thread.deployment_id)) continue;
     if (strategy === "delete") {
       if (await deleteThread(node, worker, thread, older_than_s)) pruned++;
-    } else if (await keepLatest(node, thread_id, { last: keep_last, younger_than_s: older_than_s })) pruned++;
+    } else if (await keepLatest(node, thread, { last: keep_last, younger_than_s: older_than_s })) pruned++;
   }
   return pruned;
 }
 
 /** Hides all but the newest checkpoint of each namespace and what `keep` names, with the writes left on them. */
-export async function keepLatest(node: Node, thread_id: string, keep: Keep = {}): Promise<boolean> {
-  return node.database.transaction(async (tx) => {
+export async function keepLatest(
+  node: Node,
+  { thread_id, log_id }: Pick<ThreadRow, "thread_id" | "log_id">,
+  keep: Keep = {},
+): Promise<boolean> {
+  return changeLog(node.database, log_id, async (tx) => {
     const thread = await findThread(tx, thread_id);
-    if (!thread || thread.status === "busy") return false;
+    if (thread?.log_id !== log_id || thread.status === "busy") return false;
     const view = await openView(tx, thread.log_id);
     await dropPositions(tx, thread.log_id, await pruneRanges(tx, view, keep));
     // The time to live counts from here again, so the next sweep does not find the thread once more.

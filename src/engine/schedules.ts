@@ -10,7 +10,7 @@ import { deploymentExists } from "../store/deployments.ts";
 import type { Attempt } from "../store/idempotency.ts";
 import {
   createSchedule,
-  findSchedule,
+  lockSchedule,
   readClock,
   type ScheduleSettings,
   updateSchedule,
@@ -95,7 +95,7 @@ export function changeSchedule(
   patch: SchedulePatch,
 ): Promise<Schedule | undefined> {
   return node.database.transaction(async (tx) => {
-    const before = await findSchedule(tx, schedule_id);
+    const before = await lockSchedule(tx, schedule_id);
     if (!before) return undefined;
     if (patch.multitask_strategy !== undefined) strategyOf(before.thread_id, patch.multitask_strategy);
     const settings: ScheduleSettings & Pick<Schedule, "enabled"> = {

@@ -4,6 +4,7 @@ import { sweepDeliveries } from "../store/deliveries.ts";
 import { forgetOldAnswers } from "../store/idempotency.ts";
 import { mergeItems } from "../store/items.ts";
 import { expiredLeases } from "../store/leases.ts";
+import { changeLog } from "../store/logs.ts";
 import { sweepOldRun } from "../store/retention.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../store/sweep.ts";
 import { expiredThreads } from "../store/threads.ts";
@@ -28,7 +29,7 @@ export async function recoverRuns(node: Node, all = false, worker?: Worker): Pro
   for (const lease of leases) {
     const reason = "The server that executed the run is gone, and this agent cannot be continued by another.";
     try {
-      await node.database.transaction((tx) => giveBack(tx, lease, reason, "node"));
+      await changeLog(node.database, lease.log_id, (tx) => giveBack(tx, lease, reason, "node"));
     } catch (error) {
       node.logger.error({ run_id: lease.run_id, error: String(error) }, "could not take a run back");
     }
@@ -59,8 +60,8 @@ export async function sweep(node: Node, worker: Worker, signal: AbortSignal): Pr
 export async function keepHouse(node: Node, worker: Worker, abandoned_s?: number): Promise<void> {
   const { database } = node;
   for (const thread of await expiredThreads(database, MAX_STEPS)) {
-    if (thread.ttl_strategy === "keep_latest") await keepLatest(node, thread.thread_id);
-    else await deleteThread(node, worker, thread);
+    if (thread.ttl_strategy === "keep_latest") await keepLatest(node, thread);
+    else await deleteThread(node, worker, thread, 60 * (thread.ttl_minutes ?? 0));
   }
   const days = node.retentionDays;
   for (let i = 0; days !== null && i < MAX_STEPS; i++) {

@@ -13,7 +13,7 @@ import type { Transaction } from "../store/database.ts";
 import { activeVersion } from "../store/deployments.ts";
 import { type Attempt, earlierAnswer } from "../store/idempotency.ts";
 import { appendItems } from "../store/items.ts";
-import { openView, readLog, type View } from "../store/logs.ts";
+import { lockLog, openView, readLog, type View } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
 import { showCheckpoints } from "../store/states.ts";
 import { findThread, readHead, type ThreadRow, touchThread } from "../store/threads.ts";
@@ -45,6 +45,7 @@ export async function updateState(
     : [await replaceKeys(node, thread, view, base, order)];
   const answer = await node.database.transaction((tx) =>
     once(tx, attempt, async () => {
+      await lockLog(tx, thread.log_id);
       await refuseBusy(tx, thread);
       const fresh = await openView(tx, thread.log_id);
       const now = await readLog(tx, thread.log_id);

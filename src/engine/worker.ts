@@ -4,6 +4,7 @@
  */
 import { type Lease, RENEW_MS } from "../core/lease.ts";
 import { renewLeases } from "../store/leases.ts";
+import { changeLog, lockFreeLog } from "../store/logs.ts";
 import { claimableRuns, nextDueMs } from "../store/queue.ts";
 import { agentVersion } from "./agent_version.ts";
 import { begin, type Execution } from "./begin.ts";
@@ -12,9 +13,6 @@ import { execute } from "./execute.ts";
 import { giveBack } from "./give_back.ts";
 import { SLOW_TIMER_MS, type Wait } from "./hints.ts";
 import { type Node, PENDING_TOPIC } from "./node.ts";
-
-/** How long a stopping node lets its runs finish before it gives them back. */
-const DRAIN_MS = 3_000;
 
 type Held = { execution: Execution; stop: AbortController; over: Promise<void>; timeout: NodeJS.Timeout };
 
@@ -88,18 +86,19 @@ export class Worker {
     this.#held.get(run_id)?.stop.abort();
   }
 
-  /** Claims nothing more, lets runs finish for a moment, then gives back what is left. */
-  async close(): Promise<void> {
+  /** Claims nothing more, lets runs finish for so long, then gives back what is left. */
+  async close(drainMs: number): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#loops);
     const drained = new AbortController();
     const all = Promise.all([...this.#held.values()].map((held) => held.over)).then(() => drained.abort());
-    await Promise.race([all, after(DRAIN_MS, drained.signal)]);
+    await Promise.race([all, after(drainMs, drained.signal)]);
     const left = [...this.#held.values()];
     for (const { execution, stop } of left) {
       const reason = "The server was stopped while the run was under way.";
-      await this.#node.database
-        .transaction((tx) => giveBack(tx, execution.lease, reason, "drain", execution))
+      await changeLog(this.#node.database, execution.lease.log_id, (tx) =>
+        giveBack(tx, execution.lease, reason, "drain", execution),
+      )
         // A full disk must not keep the server from stopping; the lease runs out by itself.
         .catch((error: unknown) =>
           this.#node.logger.error({ error: String(error) }, "could not give a run back"),
@@ -117,11 +116,11 @@ export class Worker {
     const leftMs = Math.max(0, startedMs + limit_s * 1000 - Date.now());
     const expire = async () => {
       const message = `The run took longer than ${limit_s} s. Raise [runner] run_timeout_s or the request's timeout_s.`;
-      await this.#node.database
-        .transaction((tx) => end(tx, execution, "fail", failure({ code: "run_timeout", message })))
-        .catch((error: unknown) =>
-          this.#node.logger.warn({ run_id, error: String(error) }, "could not time a run out"),
-        );
+      await changeLog(this.#node.database, execution.lease.log_id, (tx) =>
+        end(tx, execution, "fail", failure({ code: "run_timeout", message })),
+      ).catch((error: unknown) =>
+        this.#node.logger.warn({ run_id, error: String(error) }, "could not time a run out"),
+      );
       this.stop(run_id);
     };
     return setTimeout(() => void expire(), Math.min(leftMs, 2 ** 31 - 1));
@@ -156,7 +155,9 @@ export class Worker {
       if (this.isSettling(target.log_id) || !this.reserve()) continue;
       let execution: Execution | undefined;
       try {
-        execution = await database.transaction((tx) => begin(tx, this.#node, target));
+        execution = await database.transaction(async (tx) =>
+          (await lockFreeLog(tx, target.log_id)) ? begin(tx, this.#node, target) : undefined,
+        );
       } finally {
         if (execution) this.start(execution);
         else this.release();

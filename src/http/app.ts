@@ -29,7 +29,10 @@ export type App = {
   logger: Logger;
 };
 
-export async function makeHttp(app: App, origins: readonly string[]): Promise<FastifyInstance> {
+export async function makeHttp(
+  app: App,
+  { origins = [], healthOnly = false }: { origins?: readonly string[]; healthOnly?: boolean } = {},
+): Promise<FastifyInstance> {
   const http = fastify({
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -73,6 +76,7 @@ export async function makeHttp(app: App, origins: readonly string[]): Promise<Fa
   });
   for (const { method, path, role, endpoint } of routes) {
     const { spec } = endpoint;
+    if (healthOnly && spec.tag !== "health") continue;
     http.route({
       method,
       url: path.replace("{path}", "*").replace(/\{(\w+)\}/g, ":$1"),

@@ -9,7 +9,7 @@ import { type App, makeHttp } from "./app.ts";
 const path = fileURLToPath(new URL("../../openapi.json", import.meta.url));
 
 // The endpoints would need a node; none is called here, the document is made of their schemas alone.
-const http = await makeHttp({} as App, []);
+const http = await makeHttp({} as App);
 await http.ready();
 const text = `${JSON.stringify(http.swagger(), null, 2)}\n`;
 await http.close();

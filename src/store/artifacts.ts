@@ -123,7 +123,7 @@ export async function sweepBlob(tx: Queryable, loose_s = LOOSE_S): Promise<boole
         select count(*) from (select 1 from artifacts where artifacts.sha256 = blobs.sha256 limit 1) one) as used
       from blobs
       where loose_at is not null and loose_at <= ${tx.dialect.nowPlus(-loose_s)}
-      order by loose_at limit 1`),
+      order by loose_at limit 1 ${tx.dialect.forUpdateSkipLocked}`),
   );
   if (!blob) return false;
   const { sha256, used } = blob;

@@ -4,12 +4,17 @@ import type { Sql } from "./sql.ts";
 /** The few words in which the databases differ. */
 export type Dialect = {
   readonly name: "sqlite" | "postgres";
+  /** Transactions run side by side, other nodes' too: whoever reads what it then changes has to lock it. */
+  readonly shared: boolean;
   /** The database's clock as ISO 8601 text, UTC, milliseconds. */
   readonly now: Sql;
   /** The same, `seconds` from now (negative: ago). */
   nowPlus(seconds: number): Sql;
-  /** Locks the selected rows until the transaction ends, leaving out those another one has locked. */
+  /** Locks the selected rows until the transaction ends; `forUpdateSkipLocked` leaves out those another one has locked. */
+  readonly forUpdate: Sql;
   readonly forUpdateSkipLocked: Sql;
+  /** A migration's text in the words of this database. */
+  schema(text: string): string;
 };
 
 export interface Queryable {
@@ -31,6 +36,10 @@ export interface Database extends Queryable {
   transaction<T>(body: (tx: Transaction) => Promise<T>): Promise<T>;
   /** Calls `listener` with the topic of every hint; returns how to stop. A hint may be lost, data never is. */
   listen(listener: (topic: string) => void): () => void;
+  /**
+   * Runs `body` while no other node runs one. What it asks is outside of any transaction, and may take as long as it takes.
+   */
+  exclusively(body: (ask: (statement: Sql) => Promise<unknown>) => Promise<void>): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -82,7 +82,7 @@ async function readRange(
 export async function mergeItems(tx: Queryable): Promise<boolean> {
   // The condition is the index's own, so only logs that need it are looked at.
   const [log] = await tx.query<{ log_id: number; merged_item: number }>(
-    sql`select log_id, merged_item from logs where next_item - merged_item > 128 limit 1`,
+    sql`select log_id, merged_item from logs where next_item - merged_item > 128 limit 1 ${tx.dialect.forUpdateSkipLocked}`,
   );
   if (!log) return false;
   const last = log.merged_item + BLOCK;

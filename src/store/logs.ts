@@ -3,7 +3,7 @@
  * position it branched at; what it reads is its own entries and its ancestors' up to the branch.
  */
 import type { Branch } from "./branch.ts";
-import { first, only, type Queryable } from "./database.ts";
+import { type Database, first, only, type Queryable, type Transaction } from "./database.ts";
 import { join, type Sql, sql } from "./sql.ts";
 
 type LogRow = { log_id: number; parent_log_id: number | null; branch_position: number };
@@ -54,6 +54,36 @@ export class View {
     );
     return sql`(${join(parts, " or ")})`;
   }
+}
+
+/**
+ * Whoever reads what it changes of a log, or of the thread and runs that name it, locks it first, before it locks anything
+ * else: then what happens to one thread happens in one order, and nobody waits in a circle.
+ */
+export async function lockLog(tx: Queryable, log_id: number): Promise<void> {
+  if (!tx.dialect.shared) return;
+  await tx.query(sql`select 1 from logs where log_id = ${log_id} ${tx.dialect.forUpdate}`);
+}
+
+/** A transaction that locks one log and then changes what belongs to it. */
+export function changeLog<T>(
+  database: Database,
+  log_id: number,
+  body: (tx: Transaction) => Promise<T>,
+): Promise<T> {
+  return database.transaction(async (tx) => {
+    await lockLog(tx, log_id);
+    return body(tx);
+  });
+}
+
+/** The same, unless another transaction has it locked now: false. */
+export async function lockFreeLog(tx: Queryable, log_id: number): Promise<boolean> {
+  if (!tx.dialect.shared) return true;
+  const rows = await tx.query(
+    sql`select 1 from logs where log_id = ${log_id} ${tx.dialect.forUpdateSkipLocked}`,
+  );
+  return rows.length > 0;
 }
 
 export async function createLog(tx: Queryable, log_id: number): Promise<boolean> {

@@ -19,7 +19,7 @@ export async function sweepOldRun(tx: Queryable, days: number): Promise<boolean>
     await tx.query<OldRun>(sql`
       select log_id, run_id, run_number, thread_id from runs
       where completed_at is not null and events_swept = 0 and completed_at < ${tx.dialect.nowPlus(-days * DAY_S)}
-      order by completed_at limit 1`),
+      order by completed_at limit 1 ${tx.dialect.forUpdateSkipLocked}`),
   );
   if (!run) return false;
   if (run.thread_id === null) await abandonLog(tx, run.log_id);

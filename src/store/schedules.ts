@@ -96,6 +96,16 @@ export async function findSchedule(q: Queryable, schedule_id: string): Promise<S
   return row && parse(row);
 }
 
+/** The same, for a transaction that changes what it reads. */
+export async function lockSchedule(tx: Queryable, schedule_id: string): Promise<Schedule | undefined> {
+  const row = first(
+    await tx.query<ScheduleRow>(
+      sql`select ${columns} from schedules where schedule_id = ${schedule_id} ${tx.dialect.forUpdate}`,
+    ),
+  );
+  return row && parse(row);
+}
+
 /** Oldest first. `deployment_ids` undefined: all. */
 export async function listSchedules(
   q: Queryable,

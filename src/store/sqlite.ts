@@ -31,9 +31,12 @@ export class DataFolderLocked extends Error {
 
 const dialect: Dialect = {
   name: "sqlite",
+  shared: false,
   now: sql`strftime(${FORMAT}, 'now')`,
   nowPlus: (seconds) => sql`strftime(${FORMAT}, 'now', ${`${seconds} seconds`})`,
+  forUpdate: sql``,
   forUpdateSkipLocked: sql``,
+  schema: (text) => text.replace(/\bconcurrently\b/g, ""),
 };
 
 type Job = {
@@ -92,7 +95,6 @@ export class SqliteDatabase implements Database {
     const path = joinPath(folder, "crewship.db");
     this.#writer = new Connection(path, false);
     this.#writer.db.exec("pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on");
-    this.#writer.db.exec("create table if not exists schema_version (version bigint not null)");
     this.#reader = new Connection(path, true);
     // SQLite's own locks are on the database and the -shm file, so a second descriptor of the WAL disturbs none.
     this.#wal = openSync(`${path}-wal`, "r+");
@@ -109,6 +111,10 @@ export class SqliteDatabase implements Database {
       this.#queue.push({ body, resolve: resolve as (value: unknown) => void, reject });
       this.#pumping ??= this.#pump();
     });
+  }
+
+  exclusively(body: (ask: (statement: Sql) => Promise<unknown>) => Promise<void>): Promise<void> {
+    return body((statement) => this.transaction((tx) => tx.query(statement)));
   }
 
   listen(listener: (topic: string) => void): () => void {

@@ -6,6 +6,7 @@ import { itemRanges } from "../core/encoding.ts";
 import type { Json } from "../core/json.ts";
 import { dropArtifacts } from "./artifacts.ts";
 import { first, type Queryable } from "./database.ts";
+import { lockLog } from "./logs.ts";
 import { join, raw, sql } from "./sql.ts";
 
 /** Readers of a deleted thread still get the last event of its run for this long. */
@@ -32,7 +33,7 @@ export async function sweepAbandonedLog(tx: Queryable, abandoned_s = ABANDONED_S
       where dropped_at is not null and dropped_at < ${tx.dialect.nowPlus(-abandoned_s)}
         and not exists (select 1 from logs child where child.parent_log_id = logs.log_id)
         and not exists (select 1 from runs where runs.log_id = logs.log_id and status in ('pending', 'running'))
-      limit 1`),
+      limit 1 ${tx.dialect.forUpdateSkipLocked}`),
   );
   if (!log) return false;
   if ((await dropArtifacts(tx, log, ROWS_PER_STEP)) >= ROWS_PER_STEP) return true;
@@ -67,10 +68,13 @@ type Drop = { log_id: number; position: number; from_position: number; to_positi
 export async function sweepDrop(tx: Queryable): Promise<boolean> {
   const drop = first(
     await tx.query<Drop>(sql`
-      select log_id, position, from_position, to_position from drops where swept = 0 limit 1`),
+      select log_id, position, from_position, to_position from drops where swept = 0
+      limit 1 ${tx.dialect.forUpdateSkipLocked}`),
   );
   if (!drop) return false;
   const { log_id } = drop;
+  // A copy that is being made would not be seen.
+  await lockLog(tx, log_id);
   // A child that branched inside the hidden range, or after it and before the drop, sees (some of) it.
   const viewers = await tx.query<{ branch_position: number }>(sql`
     select branch_position from logs where parent_log_id = ${log_id}
@@ -102,7 +106,13 @@ export async function sweepItems(tx: Queryable): Promise<boolean> {
       and not exists (select 1 from runs where runs.log_id = drops.log_id and runs.status = 'running')
     limit ${MAX_CANDIDATES}`);
   for (const { log_id } of candidates) {
-    const logs = sql`log_id in (${join(await family(tx, log_id))})`;
+    const members = await family(tx, log_id);
+    const logs = sql`log_id in (${join(members)})`;
+    if (tx.dialect.shared) {
+      await tx.query(sql`select 1 from logs where ${logs} order by log_id ${tx.dialect.forUpdate}`);
+      // Another copy has come meanwhile: it may refer to what is looked at here.
+      if ((await family(tx, log_id)).length > members.length) continue;
+    }
     if ((await tx.query(sql`select 1 from runs where ${logs} and status = 'running' limit 1`)).length > 0) {
       continue;
     }

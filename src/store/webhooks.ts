@@ -93,8 +93,7 @@ export async function signingSecret(tx: Queryable, deployment_id: string, fresh:
 }
 
 export async function changeSecret(tx: Queryable, deployment_id: string, secret: string): Promise<void> {
-  await tx.query(sql`delete from webhook_secrets where deployment_id = ${deployment_id}`);
-  await tx.query(
-    sql`insert into webhook_secrets (deployment_id, secret) values (${deployment_id}, ${secret})`,
-  );
+  await tx.query(sql`
+    insert into webhook_secrets (deployment_id, secret) values (${deployment_id}, ${secret})
+    on conflict (deployment_id) do update set secret = excluded.secret`);
 }

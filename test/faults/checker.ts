@@ -212,11 +212,14 @@ function messageOf(run: RunRow): { id: string; content: string } {
 function queryable(database: DatabaseSync): Queryable {
   const dialect: Dialect = {
     name: "sqlite",
+    shared: false,
     now: sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`,
     nowPlus: () => {
       throw new Error("The checker reads no leases.");
     },
+    forUpdate: sql``,
     forUpdateSkipLocked: sql``,
+    schema: (text) => text,
   };
   return {
     dialect,

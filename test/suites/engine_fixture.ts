@@ -20,14 +20,17 @@ import { Worker } from "../../src/engine/worker.ts";
 import type { ProcessLimits } from "../../src/runner/limits.ts";
 import { runnerSettings } from "../../src/runner/settings.ts";
 import { Supervisor } from "../../src/runner/supervisor.ts";
+import type { Database } from "../../src/store/database.ts";
 import { putDevDeployment } from "../../src/store/deployments.ts";
 import type { Attempt } from "../../src/store/idempotency.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { findRun, showRuns } from "../../src/store/runs.ts";
-import { SqliteDatabase } from "../../src/store/sqlite.ts";
 import { findThread, showThread } from "../../src/store/threads.ts";
+import { freshDatabaseUrl, openDatabase } from "../fixtures/database.ts";
 
 const DEADLINE_MS = 20_000;
+/** How long a node that closes lets its runs go on. */
+export const DRAIN_MS = 3_000;
 const disk = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const scriptedRunner = fileURLToPath(new URL("../fixtures/scripted_runner.mjs", import.meta.url));
 const modules = fileURLToPath(new URL("../../node_modules", import.meta.url));
@@ -47,7 +50,7 @@ export type Options = {
 export type Executing = { node: Node; worker: Worker; supervisor: Supervisor };
 
 export class Engine {
-  readonly database: SqliteDatabase;
+  database!: Database;
   readonly folder: string;
   readonly #options: Options;
   readonly #nodes: Executing[] = [];
@@ -55,7 +58,6 @@ export class Engine {
 
   constructor(folder: string, options: Options) {
     this.folder = folder;
-    this.database = new SqliteDatabase(join(folder, "data"), "normal");
     this.#options = options;
   }
 
@@ -66,6 +68,7 @@ export class Engine {
       writeFileSync(join(this.folder, "package.json"), '{"type":"module"}');
       writeFileSync(join(this.folder, "graph.ts"), graph);
     }
+    this.database = await openDatabase(await freshDatabaseUrl(), join(this.folder, "data"));
     await migrate(this.database);
     const settings = { ...runnerSettings(framework, {}), ...runner };
     await this.database.transaction((tx) =>
@@ -129,7 +132,7 @@ export class Engine {
   async close(): Promise<void> {
     for (const { node, worker, supervisor } of this.#nodes.toReversed()) {
       await supervisor.close();
-      await worker.close();
+      await worker.close(DRAIN_MS);
       node.hints.close();
     }
     await this.database.close();

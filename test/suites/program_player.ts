@@ -14,7 +14,7 @@ import { openView } from "../../src/store/logs.ts";
 import { findRun, listRuns } from "../../src/store/runs.ts";
 import { showCheckpoints } from "../../src/store/states.ts";
 import { findThread, showThread } from "../../src/store/threads.ts";
-import type { Engine, Executing } from "./engine_fixture.ts";
+import { DRAIN_MS, type Engine, type Executing } from "./engine_fixture.ts";
 import type { Command } from "./program_commands.ts";
 import { type ModelRun, ModelThread, type Order, type Point } from "./program_model.ts";
 
@@ -87,7 +87,7 @@ export class Player {
     if (command.do === "delete") return this.#delete(played);
     if (command.do === "prune") {
       const { last } = command;
-      assert.equal(await keepLatest(this.#on.node, played.thread_id, { last }), model.prune(last));
+      assert.equal(await keepLatest(this.#on.node, played, { last }), model.prune(last));
     }
   }
 
@@ -169,7 +169,7 @@ export class Player {
     await recoverRuns(this.#on.node, true);
     for (const { model } of this.#threads) model.lose();
     await old.supervisor.close();
-    await old.worker.close();
+    await old.worker.close(DRAIN_MS);
   }
 
   async #finishAll(): Promise<void> {

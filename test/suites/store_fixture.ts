@@ -289,6 +289,7 @@ export function countedDatabase(database: Database): {
           body({ dialect: tx.dialect, query: (s) => count(tx, s), hint: (topic) => tx.hint(topic) }),
         ),
       listen: (listener) => database.listen(listener),
+      exclusively: (body) => database.exclusively(body),
       close: () => database.close(),
     },
     queries: () => totals.queries,

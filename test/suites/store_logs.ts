@@ -262,7 +262,7 @@ export function logsSuite(name: string, open: Open): void {
       const copied = await copy(store, source, (await history(store, source))[2]!);
       const before = [await history(store, copied), await values(store, copied)];
       const newest = await values(store, source);
-      assert.equal(await keepLatest(store.node, source.thread_id), true);
+      assert.equal(await keepLatest(store.node, source), true);
       for (const swept of [false, true]) {
         if (swept) await sweepAll(store);
         assert.deepEqual(await history(store, source), [parent]);
@@ -278,7 +278,8 @@ export function logsSuite(name: string, open: Open): void {
 
   test(`${name}: a sweep takes the values and items only hidden states needed`, () =>
     withStore(open, async (store) => {
-      const { log_id, thread_id } = await store.thread();
+      const thread = await store.thread();
+      const { log_id, thread_id } = thread;
       const early = { early: ["written once, at the start, and part of every state since"] };
       let parent = await store.put(log_id, early);
       for (let n = 0; n < 30; n++) {
@@ -286,7 +287,7 @@ export function logsSuite(name: string, open: Open): void {
         parent = await store.put(log_id, channels, { parent_checkpoint_id: parent });
       }
       const newest = { ...early, list: ["state 29, in words that make an item of it"] };
-      await keepLatest(store.node, thread_id);
+      await keepLatest(store.node, thread);
       await sweepAll(store);
       const { checkpoints, channel_values, items } = await store.rows();
       assert.deepEqual([checkpoints, channel_values, items], [1, 2, 2]);
@@ -300,7 +301,7 @@ export function logsSuite(name: string, open: Open): void {
         await store.put(thread.log_id, { list: [`state ${n}, in words that make an item of it`] });
       }
       const copied = await copy(store, thread);
-      await keepLatest(store.node, thread.thread_id);
+      await keepLatest(store.node, thread);
       await store.database.transaction(sweepDrop);
       const itemsAndNext = async () => [
         (await store.rows()).items,

@@ -143,7 +143,7 @@ export class Model {
     if (command.do === "copy") return this.#copy(thread, command.from);
     if (command.do === "delete") return this.#delete(thread);
     const { last } = command;
-    assert.equal(await keepLatest(this.#store.node, thread.row.thread_id, { last }), true);
+    assert.equal(await keepLatest(this.#store.node, thread.row, { last }), true);
     const runs = [...new Set(roots(thread).map(({ run_id }) => run_id))].slice(last === 0 ? Infinity : -last);
     const begin = thread.entries.findIndex(
       (entry) => entry.kind === "checkpoint" && entry.namespace === "" && runs.includes(entry.run_id),

@@ -10,6 +10,7 @@ import { createThread } from "../../engine/create_thread.ts";
 import { deleteThread } from "../../engine/delete_thread.ts";
 import { prune as pruneThreads } from "../../engine/prune.ts";
 import { deploymentExists } from "../../store/deployments.ts";
+import { changeLog } from "../../store/logs.ts";
 import {
   countThreads,
   getThread,
@@ -103,8 +104,8 @@ export const patch = endpoint(
   },
   async ({ app, params, body, principal }) => {
     const { database } = app.node;
-    await threadOf(app, principal, params.thread_id);
-    const row = await database.transaction((tx) => patchThread(tx, params.thread_id, body));
+    const { log_id } = await threadOf(app, principal, params.thread_id);
+    const row = await changeLog(database, log_id, (tx) => patchThread(tx, params.thread_id, body));
     if (!row) throw new Problem("not_found", { what: "thread", id: params.thread_id });
     return { status: 200, body: await showThread(database, row) };
   },
