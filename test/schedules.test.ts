@@ -214,10 +214,10 @@ test("a schedule that is broken, or whose environment has no version, holds up n
       await settled(database, sound, await makeDue(database, sound));
     });
     assert.equal((await runsOf(database, broken)).length, 0);
-    const rows = await database.query<{ next_due_at: string; waits: number }>(sql`
-      select next_due_at, next_attempt_at > ${database.dialect.now} as waits from schedules
-      where schedule_id = ${broken.schedule_id}`);
-    assert.deepEqual({ ...rows[0] }, { next_due_at: due, waits: 1 }, "it is tried again, after a while");
+    const waiting = await database.query<{ next_due_at: string }>(sql`
+      select next_due_at from schedules
+      where schedule_id = ${broken.schedule_id} and next_attempt_at > ${database.dialect.now}`);
+    assert.deepEqual({ ...waiting[0] }, { next_due_at: due }, "it is tried again, after a while");
   }));
 
 test("a paused schedule starts nothing, and goes on with the next time when it is resumed", () =>

@@ -1,11 +1,16 @@
-/** Many clients talk to one server, each in a thread of its own, while something kills its processes. */
+/** Many clients talk to servers, each in a thread of its own, while something harms them. */
 import { setTimeout as pause } from "node:timers/promises";
 import type { CrewshipClient } from "../../src/client/client.ts";
 import { ApiError, ConnectionError } from "../../src/client/errors.ts";
 import { isLastEvent, isOver } from "../../src/core/moves.ts";
 import type { Acknowledged } from "./checker.ts";
 import type { Random } from "./random.ts";
-import type { ServerProcess } from "./server.ts";
+
+/** Whom the clients talk to: a server, or each time any of several nodes. */
+export type Target = { client(): CrewshipClient; readonly deployment_id: string };
+
+/** Harms the target until the signal aborts. `lastTurn`: when a client finished a turn, by performance.now(). */
+export type Harm = (random: Random, lastTurn: () => number, signal: AbortSignal) => Promise<void>;
 
 export type CampaignOptions = {
   clients: number;
@@ -15,43 +20,23 @@ export type CampaignOptions = {
   random: Random;
   /** The part of the runs that is canceled right after it was accepted. */
   cancels: number;
-  /** Kill the server or an agent process about every second. */
-  kills: boolean;
+  harm?: Harm;
 };
 
-export type Kill = { kind: "server" | "agent"; at: number };
 export type CampaignReport = {
   acknowledged: Acknowledged[];
-  kills: Kill[];
-  /** Every agent process that was seen. */
-  agents: Set<number>;
   /** The longest time in which no client finished a turn, in ms. */
   longestStandstillMs: number;
   durationMs: number;
 };
 
-/** Pause before each kill: about a second, and every moment of a recovery is met by some. */
-const LEAST_PAUSE_MS = 100;
-const MOST_PAUSE_MS = 1_900;
-/**
- * Most kills wait until somebody got an answer since the one before. Without, a machine that recovers more slowly than
- * it is killed tests nothing but how three fruitless attempts end.
- */
-const IMPATIENT_PART = 0.25;
-const MOST_WAIT_MS = 8_000;
 /** How long a client tries again what the server did not answer. */
 const PATIENCE_MS = 60_000;
 const RETRY_MS = 50;
 
-export async function campaign(server: ServerProcess, options: CampaignOptions): Promise<CampaignReport> {
+export async function campaign(target: Target, options: CampaignOptions): Promise<CampaignReport> {
   const started = performance.now();
-  const report: CampaignReport = {
-    acknowledged: [],
-    kills: [],
-    agents: new Set(),
-    longestStandstillMs: 0,
-    durationMs: 0,
-  };
+  const report: CampaignReport = { acknowledged: [], longestStandstillMs: 0, durationMs: 0 };
   let lastTurn = started;
   const turnDone = () => {
     const now = performance.now();
@@ -60,72 +45,37 @@ export async function campaign(server: ServerProcess, options: CampaignOptions):
   };
   const over = new AbortController();
   // Drawn before anything runs: the order in which clients begin must not change their draws.
-  const killer = options.random.fork();
+  const harmful = options.random.fork();
   const draws = Array.from({ length: options.clients }, () => options.random.fork());
-  const killing = options.kills
-    ? killNowAndThen(server, killer, report, () => lastTurn, over.signal)
-    : undefined;
+  const harming = options.harm?.(harmful, () => lastTurn, over.signal);
   try {
-    // What ends the killer early is a fault of the campaign, such as a server that does not come back.
+    // What ends the harm early is a fault of the campaign, such as a server that does not come back.
     await Promise.race([
-      Promise.all(draws.map((random, name) => converse(server, name, random, options, report, turnDone))),
-      ...(killing ? [killing.then(() => new Promise<never>(() => {}))] : []),
+      Promise.all(draws.map((random, name) => converse(target, name, random, options, report, turnDone))),
+      ...(harming ? [harming.then(() => new Promise<never>(() => {}))] : []),
     ]);
   } finally {
     over.abort();
-    await killing;
+    await harming;
   }
-  for (const agent of await server.agents()) report.agents.add(agent);
   report.durationMs = performance.now() - started;
   return report;
 }
 
-async function killNowAndThen(
-  server: ServerProcess,
-  random: Random,
-  report: CampaignReport,
-  lastTurn: () => number,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let before = 0; ; before = performance.now()) {
-    const deadline = performance.now() + MOST_WAIT_MS;
-    const waits = random.next() >= IMPATIENT_PART;
-    while (waits && !signal.aborted && lastTurn() < before && performance.now() < deadline)
-      await pause(RETRY_MS);
-    await pause(random.between(LEAST_PAUSE_MS, MOST_PAUSE_MS), undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
-    const agents = await server.agents();
-    for (const agent of agents) report.agents.add(agent);
-    const agent = random.next() < 0.5 ? random.pick(agents) : undefined;
-    if (agent !== undefined) {
-      report.kills.push({ kind: "agent", at: Date.now() });
-      try {
-        process.kill(agent, "SIGKILL");
-      } catch {
-        // It ended by itself between the look and the kill: nothing was killed.
-        report.kills.pop();
-      }
-    } else {
-      report.kills.push({ kind: "server", at: Date.now() });
-      await server.kill();
-      await server.start();
-    }
-  }
-}
-
 /** One client: makes its thread and its runs, one after another, each with a key that makes a repeat harmless. */
 async function converse(
-  server: ServerProcess,
+  target: Target,
   name: number,
   random: Random,
   { turns, limitMs, cancels }: CampaignOptions,
   report: CampaignReport,
   turnDone: () => void,
 ): Promise<void> {
-  const client = server.client();
-  const { deployment_id } = server;
+  const { deployment_id } = target;
   const { thread_id } = await persist(() =>
-    client.createThread({ deployment_id, metadata: { client: name } }, { idempotencyKey: `thread ${name}` }),
+    target
+      .client()
+      .createThread({ deployment_id, metadata: { client: name } }, { idempotencyKey: `thread ${name}` }),
   );
   const end = performance.now() + limitMs;
   for (let turn = 1; turn <= turns && performance.now() < end; turn++) {
@@ -136,15 +86,15 @@ async function converse(
     let run_id: string;
     if (draw < 0.5) {
       const run = await persist(async () => {
-        const answered = await client.waitForRun(thread_id, { input }, options);
+        const answered = await target.client().waitForRun(thread_id, { input }, options);
         if (!isOver(answered.status)) throw new NotYet(`${answered.id} is ${answered.status}`);
         return answered;
       });
       run_id = run.id;
     } else {
-      ({ run_id } = await persist(() => client.createRun(thread_id, { input }, options)));
-      if (draw > 1 - cancels) await persist(() => cancel(client, run_id));
-      await persist(() => follow(client, run_id));
+      ({ run_id } = await persist(() => target.client().createRun(thread_id, { input }, options)));
+      if (draw > 1 - cancels) await persist(() => cancel(target.client(), run_id));
+      await persist(() => follow(target.client(), run_id));
     }
     report.acknowledged.push({ run_id, thread_id, message });
     turnDone();

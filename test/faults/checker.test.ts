@@ -16,7 +16,7 @@ before(async () => {
   server = await ServerProcess.start({ project: "test/projects/echo-messages" });
   const random = new Random(1);
   const limits = { clients: 3, turns: 4, limitMs: 60_000 };
-  ({ acknowledged } = await campaign(server, { ...limits, random, cancels: 0, kills: false }));
+  ({ acknowledged } = await campaign(server, { ...limits, random, cancels: 0 }));
   await server.stop();
 });
 after(() => server.remove());

@@ -1,13 +1,13 @@
 /**
- * Says what is wrong with a stopped server's database after a campaign: every guarantee it must have kept, read from
- * the file itself. test/faults/checker.test.ts plants a violation of each.
+ * Says what is wrong with a database after a campaign: every guarantee that must have been kept, read from the database
+ * itself. test/faults/checker.test.ts plants a violation of each.
  */
-import { DatabaseSync } from "node:sqlite";
 import { isLastEvent, isOver, type RunStatus } from "../../src/core/moves.ts";
-import type { Dialect, Queryable } from "../../src/store/database.ts";
-import { type Sql, sql } from "../../src/store/sql.ts";
+import type { Queryable } from "../../src/store/database.ts";
+import { raw } from "../../src/store/sql.ts";
 import { findThread, showThread } from "../../src/store/threads.ts";
 import { type Message, recompute } from "./conversation.ts";
+import { openRecords } from "./records.ts";
 
 /** A run the server said it had accepted. */
 export type Acknowledged = { run_id: string; thread_id: string; message: { id: string; content: string } };
@@ -42,33 +42,34 @@ const threadAfter: Partial<Record<RunStatus, string>> = {
   interrupted: "interrupted",
 };
 
-export async function check(path: string, acknowledged: readonly Acknowledged[]): Promise<Findings> {
-  const database = new DatabaseSync(path, { readOnly: true });
+/** Over a SQLite file, or PostgreSQL's address. Of SQLite the server must have stopped. */
+export async function check(source: string, acknowledged: readonly Acknowledged[]): Promise<Findings> {
+  const { q, close } = await openRecords(source);
   try {
-    return await new Check(database).all(acknowledged);
+    return await new Check(q).all(acknowledged);
   } finally {
-    database.close();
+    await close();
   }
 }
 
 class Check {
-  readonly #database: DatabaseSync;
+  readonly #q: Queryable;
   readonly #violations: string[] = [];
 
-  constructor(database: DatabaseSync) {
-    this.#database = database;
+  constructor(q: Queryable) {
+    this.#q = q;
   }
 
   async all(acknowledged: readonly Acknowledged[]): Promise<Findings> {
-    this.#file();
-    const runs = this.#rows<RunRow>(`
+    await this.#file();
+    const runs = await this.#rows<RunRow>(`
       select runs.log_id, runs.run_id, runs.thread_id, status, run_number, error, input
       from runs left join run_requests on run_requests.log_id = runs.log_id and run_requests.run_id = runs.run_id
       order by runs.log_id, run_number`);
     this.#acknowledgedRuns(runs, acknowledged);
-    this.#events(runs);
-    this.#leases();
-    this.#oneAtATime();
+    await this.#events(runs);
+    await this.#leases();
+    await this.#oneAtATime();
     await this.#threads(runs);
     const endings: Record<string, number> = {};
     for (const run of runs) {
@@ -78,18 +79,20 @@ class Check {
     return { violations: this.#violations, endings };
   }
 
-  #rows<T>(text: string): T[] {
-    return this.#database.prepare(text).all() as T[];
+  #rows<T>(text: string): Promise<T[]> {
+    return this.#q.query<T>(raw(text));
   }
 
   #say(violation: string): void {
     this.#violations.push(violation);
   }
 
-  #file(): void {
-    const [row] = this.#rows<{ integrity_check: string }>("pragma integrity_check");
+  /** PostgreSQL refuses by itself what refers to nothing. */
+  async #file(): Promise<void> {
+    if (this.#q.dialect.shared) return;
+    const [row] = await this.#rows<{ integrity_check: string }>("pragma integrity_check");
     if (row?.integrity_check !== "ok") this.#say(`the file is damaged: ${row?.integrity_check}`);
-    for (const { table } of this.#rows<{ table: string }>("pragma foreign_key_check")) {
+    for (const { table } of await this.#rows<{ table: string }>("pragma foreign_key_check")) {
       this.#say(`a row of ${table} refers to one that is missing`);
     }
   }
@@ -109,9 +112,9 @@ class Check {
   }
 
   /** Numbers are gapless from 1; the run ends once, as its status says, and nothing follows. */
-  #events(runs: readonly RunRow[]): void {
+  async #events(runs: readonly RunRow[]): Promise<void> {
     const batches = Map.groupBy(
-      this.#rows<BatchRow>(
+      await this.#rows<BatchRow>(
         "select log_id, run_number, first_seq, last_seq, events from event_batches order by log_id, run_number, first_seq",
       ),
       ({ log_id, run_number }) => `${log_id} ${run_number}`,
@@ -140,22 +143,23 @@ class Check {
     for (const key of batches.keys()) this.#say(`events of log and run ${key} belong to no run`);
   }
 
-  #leases(): void {
-    for (const { run_id } of this.#rows<{ run_id: string }>("select run_id from leases")) {
+  async #leases(): Promise<void> {
+    for (const { run_id } of await this.#rows<{ run_id: string }>("select run_id from leases")) {
       this.#say(`${run_id} left a lease`);
     }
   }
 
   /** In the order of commits no run of a thread writes again once another one has written. */
-  #oneAtATime(): void {
+  async #oneAtATime(): Promise<void> {
+    // Rows of event batches are never deleted while their thread lives: in SQLite their row ids are the order of commits.
+    const order = this.#q.dialect.shared ? "created_at, run_number" : "rowid";
     const writers = [
-      ...this.#rows<{ log_id: number; writer: string }>(
+      ...(await this.#rows<{ log_id: number; writer: string }>(
         "select log_id, run_id as writer from checkpoints where run_id is not null order by log_id, position",
-      ),
-      // Rows of event batches are never deleted while their thread lives, so their row ids are the order of commits.
-      ...this.#rows<{ log_id: number; writer: string }>(
-        "select log_id, 'number ' || run_number as writer from event_batches order by log_id, rowid",
-      ),
+      )),
+      ...(await this.#rows<{ log_id: number; writer: string }>(
+        `select log_id, 'number ' || run_number as writer from event_batches order by log_id, ${order}`,
+      )),
     ];
     const finished = new Set<string>();
     let current = "";
@@ -171,8 +175,8 @@ class Check {
   /** No thread is busy, each is as its last run left it, and its state is what its inputs make of it. */
   async #threads(runs: readonly RunRow[]): Promise<void> {
     const byThread = Map.groupBy(runs, ({ thread_id }) => thread_id);
-    const q = queryable(this.#database);
-    for (const { thread_id } of this.#rows<{ thread_id: string }>("select thread_id from threads")) {
+    const q = this.#q;
+    for (const { thread_id } of await this.#rows<{ thread_id: string }>("select thread_id from threads")) {
       const own = byThread.get(thread_id) ?? [];
       const row = (await findThread(q, thread_id))!;
       const due = threadAfter[own.at(-1)?.status ?? "succeeded"];
@@ -206,26 +210,4 @@ function messageOf(run: RunRow): { id: string; content: string } {
   const input = JSON.parse(run.input ?? "null") as { messages: { id: string; content: string }[] } | null;
   const { id = "", content = "" } = input?.messages[0] ?? {};
   return { id, content };
-}
-
-/** The store's own reads over the file. */
-function queryable(database: DatabaseSync): Queryable {
-  const dialect: Dialect = {
-    name: "sqlite",
-    shared: false,
-    now: sql`strftime('%Y-%m-%dT%H:%M:%fZ', 'now')`,
-    nowPlus: () => {
-      throw new Error("The checker reads no leases.");
-    },
-    forUpdate: sql``,
-    forUpdateSkipLocked: sql``,
-    schema: (text) => text,
-  };
-  return {
-    dialect,
-    query: async <R>(statement: Sql) => {
-      const { text, values } = statement.render(() => "?");
-      return database.prepare(text).all(...values) as R[];
-    },
-  };
 }

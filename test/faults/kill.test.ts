@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { campaign, persist } from "./campaign.ts";
 import { check } from "./checker.ts";
+import { killsOf } from "./kills.ts";
 import { Random } from "./random.ts";
 import { recoveries } from "./recoveries.ts";
 import { lives, ServerProcess } from "./server.ts";
@@ -29,14 +30,16 @@ for (const [name, project] of [
     const server = await ServerProcess.start({ project });
     t.after(() => server.remove());
     const random = new Random(seed);
+    const kills = killsOf(server);
     const report = await campaign(server, {
       clients: CLIENTS,
       turns: TURNS,
       limitMs: LIMIT_MS,
       random,
       cancels: 0.03,
-      kills: true,
+      harm: kills.harm,
     });
+    for (const agent of await server.agents()) kills.agents.add(agent);
 
     const client = server.client();
     const threads = new Set(report.acknowledged.map(({ thread_id }) => thread_id));
@@ -49,11 +52,11 @@ for (const [name, project] of [
       assert.ok(completed_at, `${run_id} has not ended`);
     }
     await server.stop();
-    await until("every agent process has ended", () => ![...report.agents].some(lives));
+    await until("every agent process has ended", () => ![...kills.agents].some(lives));
 
     const { violations, endings } = await check(server.database, report.acknowledged);
-    const recovered = recoveries(server.database, report.kills);
-    const killed = (kind: string) => report.kills.filter((kill) => kill.kind === kind).length;
+    const recovered = await recoveries(server.database, kills.at);
+    const killed = (kind: string) => kills.at.filter((kill) => kill.kind === kind).length;
     t.diagnostic(
       `${report.acknowledged.length} turns in ${seconds(report.durationMs)}: ${Object.entries(endings)
         .map(([ending, count]) => `${count} ${ending}`)

@@ -27,6 +27,8 @@ export type ServerOptions = {
   name?: string;
   /** Flags of `crewship dev`, such as ["--durability", "normal"]. */
   flags?: string[];
+  /** PostgreSQL's address, as the server sees it; else SQLite. */
+  databaseUrl?: string;
   /** Flags of the server's own Node, such as --cpu-prof. */
   nodeFlags?: string[];
 };
@@ -57,8 +59,9 @@ export class ServerProcess {
   get data(): string {
     return join(this.folder, "data");
   }
+  /** What it has stored, for `openRecords`. */
   get database(): string {
-    return join(this.data, "crewship.db");
+    return this.#options.databaseUrl ?? join(this.data, "crewship.db");
   }
   get deployment_id(): string {
     return this.#deployment;
@@ -78,7 +81,7 @@ export class ServerProcess {
 
   /** Starts it, or starts it again on the same folder and port. */
   async start(): Promise<void> {
-    const { project, name, flags = [], nodeFlags = [] } = this.#options;
+    const { project, name, flags = [], nodeFlags = [], databaseUrl } = this.#options;
     const child = spawn(
       process.execPath,
       [
@@ -95,6 +98,7 @@ export class ServerProcess {
           ...pythonVariables(),
           XDG_CONFIG_HOME: join(this.folder, "config"),
           CREWSHIP_API_KEY: API_KEY,
+          ...(databaseUrl === undefined ? {} : { CREWSHIP_DATABASE_URL: databaseUrl }),
         },
         stdio: ["ignore", "pipe", "pipe"],
       },
@@ -133,6 +137,15 @@ export class ServerProcess {
     const exit = once(child, "exit", { signal: AbortSignal.timeout(STOP_MS) });
     child.kill(signal);
     await exit;
+  }
+
+  /** Stops it in its tracks: nothing runs, leases run out, connections stay open. */
+  freeze(): void {
+    process.kill(this.pid, "SIGSTOP");
+  }
+
+  thaw(): void {
+    process.kill(this.pid, "SIGCONT");
   }
 
   /** Ends it, however that goes, and removes its folder. */
