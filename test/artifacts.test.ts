@@ -285,7 +285,7 @@ async function contents({ database }: Engine): Promise<[blobs: number, pieces: n
 
 test("files wait for a dead node's run to be over; the same content is stored once, and goes with the last that has it", () =>
   withEngine({}, async (engine) => {
-    const { node, worker, database } = engine;
+    const { node, database } = engine;
     const [first, second] = [await engine.thread(), await engine.thread()];
     const runs = [];
     for (const thread of [first, second]) {
@@ -298,16 +298,16 @@ test("files wait for a dead node's run to be over; the same content is stored on
     }
     const { run_id: waiting } = await engine.accept(await engine.thread(), { script: ["wait"] });
     mkdirSync(artifactFolder(node, waiting), { recursive: true });
-    await keepHouse(node, worker);
+    await keepHouse(node);
     assert.deepEqual(readdirSync(node.artifacts), [waiting]);
     assert.deepEqual(await contents(engine), [1, 1, 4]);
     const swept = async () => {
-      await keepHouse(node, worker, -1);
+      await keepHouse(node, -1);
       for (let i = 0; i < 5; i++) await database.transaction((tx) => sweepBlob(tx, 0));
       return contents(engine);
     };
     const remove = async ({ thread_id }: Thread) =>
-      deleteThread(node, worker, (await findThread(database, thread_id))!);
+      deleteThread(node, (await findThread(database, thread_id))!);
     await remove(first);
     assert.deepEqual(await swept(), [1, 1, 2]);
     const { sha256 } = (await database.query<{ sha256: string }>(sql`select sha256 from blobs`))[0]!;
@@ -318,12 +318,12 @@ test("files wait for a dead node's run to be over; the same content is stored on
 
 test("files of a run go with its events when they have been kept long enough", () =>
   withEngine({}, async (engine) => {
-    const { node, worker, database } = engine;
+    const { node, database } = engine;
     const thread = await engine.thread();
     const { id } = await engine.run(thread, { done: 1 });
     mkdirSync(artifactFolder(node, id), { recursive: true });
     writeFileSync(join(artifactFolder(node, id), "a.txt"), "old");
-    await keepHouse(node, worker);
+    await keepHouse(node);
     const { log_id } = (await findRun(database, id))!;
     assert.equal((await contents(engine))[2], 1);
     await database.transaction((tx) =>
@@ -331,7 +331,7 @@ test("files of a run go with its events when they have been kept long enough", (
         sql`update runs set completed_at = ${tx.dialect.nowPlus(-31 * 86_400)} where log_id = ${log_id}`,
       ),
     );
-    await keepHouse(node, worker);
+    await keepHouse(node);
     assert.equal((await contents(engine))[2], 0);
     assert.ok(await findRun(database, id), "the run itself stays with its thread");
   }));

@@ -65,7 +65,7 @@ test("a second run in a busy thread is refused with the id of the one that has i
       });
     }
     assert.equal((await engine.show(thread)).status, "busy");
-    await cancel(engine.node, engine.worker, await rowOf(engine, accepted[0]!), "cancel");
+    await cancel(engine.node, await rowOf(engine, accepted[0]!), "cancel");
     assert.equal((await engine.run(thread, { done: 1 })).status, "succeeded");
   }));
 
@@ -84,7 +84,7 @@ test("a cancel frees the thread at once, and nothing the agent still says is sto
       ],
     });
     await engine.event(run, hasData("before"));
-    await cancel(engine.node, engine.worker, await rowOf(engine, run), "cancel");
+    await cancel(engine.node, await rowOf(engine, run), "cancel");
     assert.equal((await engine.show(thread)).status, "idle");
     gate.open();
     const next = await engine.run(thread, "start", { done: null });
@@ -94,10 +94,7 @@ test("a cancel frees the thread at once, and nothing the agent still says is sto
     assert.ok(!events.some(hasData("after")));
     assert.deepEqual((await engine.get(run)).output, null);
     assert.deepEqual((await engine.show(thread)).values, { n: 1 }, "what was committed before stays");
-    const problem = await refused(
-      cancel(engine.node, engine.worker, await rowOf(engine, run), "cancel"),
-      "bad_request",
-    );
+    const problem = await refused(cancel(engine.node, await rowOf(engine, run), "cancel"), "bad_request");
     assert.equal(problem.message, "Cannot cancel run with status: canceled");
   }));
 
@@ -106,7 +103,7 @@ test("after a cancel no other run starts in the thread until the first call has 
     const thread = await engine.thread();
     const deaf = await engine.accept(thread, { script: ["pid", "deaf"] });
     const { pid } = (await engine.event(deaf, hasData("pid"))).data as { pid: number };
-    await cancel(engine.node, engine.worker, await rowOf(engine, deaf), "cancel");
+    await cancel(engine.node, await rowOf(engine, deaf), "cancel");
     const next = await engine.accept(thread, { script: ["pid", { done: null }] });
     assert.equal(next.status, "pending", "the answer says that it waits");
     const begun = await engine.event(next, hasData("pid"));
@@ -124,7 +121,7 @@ test("a rollback takes the run's states away and keeps those before it", () =>
     });
     await engine.event(run, hasData("here"));
     assert.deepEqual((await engine.show(thread)).values, { n: 2 });
-    await cancel(engine.node, engine.worker, await rowOf(engine, run), "rollback");
+    await cancel(engine.node, await rowOf(engine, run), "rollback");
     assert.deepEqual((await engine.show(thread)).values, { n: 1 });
   }));
 
@@ -135,14 +132,14 @@ test("a run canceled before it began ends with its one event, also for a reader 
     const waiting = await engine.accept(thread, { script: [{ done: 1 }] });
     assert.equal(waiting.status, "pending");
     const read = engine.events(waiting);
-    await cancel(engine.node, engine.worker, await rowOf(engine, waiting), "cancel");
+    await cancel(engine.node, await rowOf(engine, waiting), "cancel");
     const events = await read;
     assert.deepEqual(types(events), ["run.canceled"]);
     assertWhole(events, "run.canceled");
     const { status, started_at, attempt } = await engine.get(waiting);
     assert.deepEqual([status, started_at, attempt], ["canceled", null, 0]);
     assert.equal((await engine.show(thread)).status, "idle");
-    await cancel(engine.node, engine.worker, await rowOf(engine, first), "cancel");
+    await cancel(engine.node, await rowOf(engine, first), "cancel");
     assert.equal((await engine.run(thread, { done: 1 })).status, "succeeded");
   }));
 

@@ -126,7 +126,7 @@ test("a run without a thread leaves no state, but its output and events", () =>
       await engine.accept(null, { script: [...script.slice(0, 2), "wait"] }),
     ];
     await engine.event(runs[1]!, ({ type }) => type === "state.updated");
-    await cancel(engine.node, engine.worker, await rowOf(engine, runs[1]!), "cancel");
+    await cancel(engine.node, await rowOf(engine, runs[1]!), "cancel");
     const done = await engine.over(runs[0]!);
     assert.deepEqual([done.status, done.output, done.thread_id], ["succeeded", { ok: true }, null]);
     assert.deepEqual(types(await engine.events(runs[0]!)), ["run.started", "state.updated", "run.completed"]);
@@ -180,7 +180,7 @@ test("a change by hand is refused while a run holds the thread, and when the thr
     const run = await engine.accept(thread, { script: [{ event: 1 }, "wait"] });
     const busy = await refused(update(engine, thread, { a: 1 }), "thread_busy");
     assert.equal(busy.details?.run_id, run.run_id);
-    await cancel(engine.node, engine.worker, await rowOf(engine, run), "cancel");
+    await cancel(engine.node, await rowOf(engine, run), "cancel");
     const answers = await Promise.allSettled([1, 2, 3].map((a) => update(engine, thread, { a })));
     const won = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
     const parents = won.map(({ parent_checkpoint_id }) => parent_checkpoint_id);
@@ -200,7 +200,7 @@ test("a change by hand that was acknowledged is answered again, also while a lat
     const first = await update(engine, thread, { a: 1 }, { attempt });
     const run = await engine.accept(thread, { script: [{ event: 1 }, "wait"] });
     assert.deepEqual(await update(engine, thread, { a: 1 }, { attempt }), first);
-    await cancel(engine.node, engine.worker, await rowOf(engine, run), "cancel");
+    await cancel(engine.node, await rowOf(engine, run), "cancel");
   }));
 
 test("a LangGraph thread's change is computed by its agent and stored only if nothing moved meanwhile", () =>
@@ -222,8 +222,8 @@ test("deleting a thread cancels its runs, ends their streams and frees the agent
     assert.equal(waiting.status, "pending");
     await engine.event(run, hasData("here"));
     const [reading, readingWaiting] = [engine.events(run), engine.events(waiting)];
-    await deleteThread(engine.node, engine.worker, await threadRow(engine, other));
-    await deleteThread(engine.node, engine.worker, await threadRow(engine, thread));
+    await deleteThread(engine.node, await threadRow(engine, other));
+    await deleteThread(engine.node, await threadRow(engine, thread));
     assertWhole(await reading, "run.canceled");
     assertWhole(await readingWaiting, "run.canceled");
     assert.equal(
@@ -233,7 +233,7 @@ test("deleting a thread cancels its runs, ends their streams and frees the agent
     );
     assert.equal(await findThread(engine.database, thread.thread_id), undefined);
     assert.equal((await engine.run(null, { done: 1 })).status, "succeeded");
-    await keepHouse(engine.node, engine.worker, -1);
+    await keepHouse(engine.node, -1);
     for (const table of ["checkpoints", "channel_values", "threads"])
       assert.equal(await countRows(engine, table), 0, table);
     assert.equal(await countRows(engine, "logs"), 1, "only the last run's own log is left");
@@ -256,7 +256,7 @@ test("threads past their time to live are deleted or lose their history, as they
     await engine.database.transaction((tx) =>
       tx.query(sql`update threads set updated_at = ${tx.dialect.nowPlus(-61)} where thread_id <> 'young'`),
     );
-    await keepHouse(engine.node, engine.worker, -1);
+    await keepHouse(engine.node, -1);
     const lengthOf = async (thread: Thread) => {
       const row = await findThread(engine.database, thread.thread_id);
       if (!row) return undefined;
@@ -271,7 +271,7 @@ test("threads past their time to live are deleted or lose their history, as they
       3,
     ]);
     assert.deepEqual((await engine.show(kept!)).values, { n: 3 });
-    await cancel(engine.node, engine.worker, await rowOf(engine, run), "cancel");
+    await cancel(engine.node, await rowOf(engine, run), "cancel");
   }));
 
 test("threads are pruned by id: unknown, forbidden and, for keep_latest, busy ones are passed over", () =>
@@ -280,7 +280,7 @@ test("threads are pruned by id: unknown, forbidden and, for keep_latest, busy on
     const run = await engine.accept(busy, { script: [{ event: 1 }, "wait"] });
     const ids = [a, b, busy].map(({ thread_id }) => thread_id);
     const order = (strategy: "delete" | "keep_latest", some = ids, allowed = true) =>
-      prune(engine.node, engine.worker, { ids: some, strategy }, () => allowed);
+      prune(engine.node, { ids: some, strategy }, () => allowed);
     assert.equal(await order("delete", ids, false), 0);
     assert.equal(await order("keep_latest", [...ids, "unknown", ids[0]!]), 2);
     assert.equal(await order("delete"), 3);
@@ -331,15 +331,10 @@ test("a prune keeps the newest runs, the younger checkpoints, or what either of 
       const row = await threadRow(engine, thread);
       const copy = await copyThread(engine.node, row, {}, undefined);
       const strategy = "keep_latest" as const;
-      const done = await prune(
-        engine.node,
-        engine.worker,
-        { ids: [copy.thread_id], strategy, ...order },
-        () => true,
-      );
+      const done = await prune(engine.node, { ids: [copy.thread_id], strategy, ...order }, () => true);
       assert.equal(done, 1);
       assert.deepEqual(await left(copy), expected, JSON.stringify(order));
-      await keepHouse(engine.node, engine.worker, -1);
+      await keepHouse(engine.node, -1);
       assert.deepEqual(await left(copy), expected, "also once it was swept");
       const next = await engine.run(copy, { checkpoint: { values: { n: 6, step: 1 } } }, { done: 6 });
       assert.equal(next.status, "succeeded");
@@ -348,10 +343,10 @@ test("a prune keeps the newest runs, the younger checkpoints, or what either of 
 
     const ids = [thread.thread_id];
     const remove = (older_than_s: number) =>
-      prune(engine.node, engine.worker, { ids, strategy: "delete", older_than_s }, () => true);
+      prune(engine.node, { ids, strategy: "delete", older_than_s }, () => true);
     assert.equal(await remove(60), 0);
     await assert.rejects(
-      prune(engine.node, engine.worker, { ids, strategy: "delete", keep_last: 1 }, () => true),
+      prune(engine.node, { ids, strategy: "delete", keep_last: 1 }, () => true),
       { status: 400 },
     );
     await engine.database.transaction((tx) =>
@@ -430,13 +425,8 @@ test("a state that comes back after its items were swept is stored anew, also by
     async (engine) => {
       const thread = await engine.thread();
       for (const n of [1, 2]) await engine.over(await engine.accept(thread, { n }));
-      await prune(
-        engine.node,
-        engine.worker,
-        { ids: [thread.thread_id], strategy: "keep_latest" },
-        () => true,
-      );
-      await keepHouse(engine.node, engine.worker, -1);
+      await prune(engine.node, { ids: [thread.thread_id], strategy: "keep_latest" }, () => true);
+      await keepHouse(engine.node, -1);
       const kept = (await engine.show(thread)).values;
       assert.equal((await engine.over(await engine.accept(thread, { n: 1 }))).status, "succeeded");
       const { log_id } = await threadRow(engine, thread);

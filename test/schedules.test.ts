@@ -285,11 +285,11 @@ test("a change of the line or the zone moves the next time, any other change lea
 
 test("a deleted thread takes its schedules along", () =>
   withEngine({}, async (engine) => {
-    const { database, node, worker } = engine;
+    const { database, node } = engine;
     const thread = await engine.thread();
     const gone = await make(engine, { thread_id: thread.thread_id });
     const kept = await make(engine);
-    await deleteThread(node, worker, (await findThread(database, thread.thread_id))!);
+    await deleteThread(node, (await findThread(database, thread.thread_id))!);
     assert.equal(await findSchedule(database, gone.schedule_id), undefined);
     assert.ok(await findSchedule(database, kept.schedule_id));
   }));

@@ -44,12 +44,10 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
   const place = worker.reserve();
   let committed: Execution | undefined;
   try {
-    const { accepted, execution, canceled } = await node.database.transaction(async (tx) => {
+    const { accepted, execution } = await node.database.transaction(async (tx) => {
       let execution: Execution | undefined;
-      let canceled: string[] = [];
       const answer = await once(tx, order.attempt, async () => {
         const run = await store(tx, node, order);
-        canceled = run.canceled;
         if (place && run.machine === node.machine && !worker.isSettling(run.log_id)) {
           execution = await begin(tx, node, run);
         }
@@ -63,10 +61,9 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
         };
         return accepted as unknown as Json;
       });
-      return { accepted: answer as unknown as AcceptedRun, execution, canceled };
+      return { accepted: answer as unknown as AcceptedRun, execution };
     });
     committed = execution;
-    for (const run_id of canceled) worker.stop(run_id);
     return accepted;
   } finally {
     if (committed) worker.start(committed);
@@ -80,8 +77,6 @@ type StoredRun = {
   version_id: string;
   version_number: number;
   machine: string;
-  /** The runs it took the place of. */
-  canceled: string[];
 };
 
 async function store(tx: Transaction, node: Node, order: RunOrder): Promise<StoredRun> {
@@ -91,9 +86,9 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
   checkForm(order.request, version.framework);
   if (order.thread) await lockLog(tx, order.thread.log_id);
   const strategy = order.request.multitask_strategy ?? "reject";
-  const { log_id, canceled, queued } = order.thread
+  const { log_id, queued } = order.thread
     ? await occupy(tx, order.thread, strategy)
-    : { log_id: await newLog(tx), canceled: [], queued: false };
+    : { log_id: await newLog(tx), queued: false };
   if (order.request.checkpoint_id !== undefined) {
     await findCheckpointOf(tx, log_id, order.request.checkpoint_id);
   }
@@ -116,7 +111,6 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
     version_id: version.version_id,
     version_number: version.number,
     machine: version.machine,
-    canceled,
   };
 }
 
@@ -125,16 +119,15 @@ async function occupy(
   tx: Transaction,
   { thread_id, log_id }: ThreadRow,
   strategy: MultitaskStrategy,
-): Promise<{ log_id: number; canceled: string[]; queued: boolean }> {
-  const canceled: string[] = [];
+): Promise<{ log_id: number; queued: boolean }> {
   for (;;) {
-    if (await occupyThread(tx, log_id)) return { log_id, canceled, queued: false };
+    if (await occupyThread(tx, log_id)) return { log_id, queued: false };
     const live = await liveRun(tx, log_id);
     if (!live) throw new Problem("not_found", { what: "thread", id: thread_id });
     if (strategy === "reject") throw new Problem("thread_busy", { thread_id, run_id: live.run_id });
-    if (strategy === "enqueue") return { log_id, canceled, queued: true };
+    if (strategy === "enqueue") return { log_id, queued: true };
     const action = strategy === "rollback" ? "rollback" : "cancel";
-    if (await cancelIn(tx, { log_id, run_id: live.run_id }, action)) canceled.push(live.run_id);
+    await cancelIn(tx, { log_id, run_id: live.run_id }, action);
   }
 }
 

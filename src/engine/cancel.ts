@@ -7,13 +7,11 @@ import { headWaits } from "../store/questions.ts";
 import { positionsOfRun } from "../store/ranges.ts";
 import { advance, findRun, type RunRow } from "../store/runs.ts";
 import { touchThread } from "../store/threads.ts";
-import { hintMoved, type Node } from "./node.ts";
-import type { Worker } from "./worker.ts";
+import { canceledTopic, hintMoved, type Node } from "./node.ts";
 
 /** `cancel` keeps the checkpoints the run has committed, `rollback` drops them. Throws for a run that is over. */
 export async function cancel(
   node: Node,
-  worker: Worker,
   run: Pick<RunRow, "log_id" | "run_id">,
   action: "cancel" | "rollback",
 ): Promise<void> {
@@ -24,7 +22,6 @@ export async function cancel(
       throw new Problem("not_found", { what: "run", id: run.run_id });
     throw new Problem("bad_request", { message: `Cannot cancel run with status: ${status}` });
   });
-  worker.stop(run.run_id);
 }
 
 /** The cancel as part of a larger transaction; false when the run is over already. */
@@ -44,6 +41,7 @@ export async function cancelIn(
   // The question that the run was to answer is open again.
   if (!moved.queued && (await headWaits(tx, run.log_id))) await touchThread(tx, run.log_id, "interrupted");
   if (moved.thread_id === null) await clearHiddenLog(tx, run.log_id);
+  tx.hint(canceledTopic(run.run_id));
   hintMoved(tx, moved);
   return true;
 }

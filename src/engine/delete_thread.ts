@@ -5,30 +5,19 @@ import { liveRun } from "../store/queue.ts";
 import { deleteThreadRow, findThread, isUnchanged, type ThreadRow } from "../store/threads.ts";
 import { cancelIn } from "./cancel.ts";
 import { logTopic, type Node } from "./node.ts";
-import type { Worker } from "./worker.ts";
 
 /** `unchanged_s`: only a thread at rest whose last change is longer ago. False: it stays. */
-export async function deleteThread(
-  node: Node,
-  worker: Worker,
-  thread: ThreadRow,
-  unchanged_s?: number,
-): Promise<boolean> {
-  const canceled: string[] = [];
-  const deleted = await changeLog(node.database, thread.log_id, async (tx) => {
-    canceled.length = 0;
+export async function deleteThread(node: Node, thread: ThreadRow, unchanged_s?: number): Promise<boolean> {
+  return changeLog(node.database, thread.log_id, async (tx) => {
     // Another has deleted it meanwhile, and perhaps made one of the same name.
     if ((await findThread(tx, thread.thread_id))?.log_id !== thread.log_id) return false;
     if (unchanged_s !== undefined && !(await isUnchanged(tx, thread.thread_id, unchanged_s))) return false;
     for (let live = await liveRun(tx, thread.log_id); live; live = await liveRun(tx, thread.log_id)) {
       await cancelIn(tx, { log_id: thread.log_id, run_id: live.run_id }, "cancel");
-      canceled.push(live.run_id);
     }
     await deleteThreadRow(tx, thread.thread_id);
     await abandonLog(tx, thread.log_id);
     tx.hint(logTopic(thread.log_id));
     return true;
   });
-  for (const run_id of canceled) worker.stop(run_id);
-  return deleted;
 }

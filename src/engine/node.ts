@@ -53,6 +53,14 @@ export const DELIVERIES_TOPIC = "deliveries";
 /** The topic on which nodes are told that a schedule has other due times. */
 export const SCHEDULES_TOPIC = "schedules";
 
+/** Every node hears at once that a run was canceled; the one that executes it stops its agent. */
+const CANCELED = "canceled:";
+export const canceledTopic = (run_id: string): string => `${CANCELED}${run_id}`;
+/** The run whose cancel the topic tells of, undefined for any other topic. */
+export function canceledRun(topic: string): string | undefined {
+  return topic.startsWith(CANCELED) ? topic.slice(CANCELED.length) : undefined;
+}
+
 /** Tells whoever waits for what a run's move made possible: its readers, the next run of its thread, deliveries. */
 export function hintMoved(tx: Transaction, { log_id, queued, owed }: MovedRun): void {
   tx.hint(logTopic(log_id));

@@ -5,7 +5,6 @@ import { type Keep, pruneRanges } from "../store/ranges.ts";
 import { findThread, type ThreadRow, touchThread } from "../store/threads.ts";
 import { deleteThread } from "./delete_thread.ts";
 import { logTopic, type Node } from "./node.ts";
-import type { Worker } from "./worker.ts";
 
 export type PruneOrder = {
   ids: string[];
@@ -22,7 +21,6 @@ export type PruneOrder = {
  */
 export async function prune(
   node: Node,
-  worker: Worker,
   order: PruneOrder,
   allowed: (deployment_id: string | null) => boolean,
 ): Promise<number> {
@@ -35,7 +33,7 @@ export async function prune(
     const thread = await findThread(node.database, thread_id);
     if (!thread || !allowed(thread.deployment_id)) continue;
     if (strategy === "delete") {
-      if (await deleteThread(node, worker, thread, older_than_s)) pruned++;
+      if (await deleteThread(node, thread, older_than_s)) pruned++;
     } else if (await keepLatest(node, thread, { last: keep_last, younger_than_s: older_than_s })) pruned++;
   }
   return pruned;

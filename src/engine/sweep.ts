@@ -47,7 +47,7 @@ export async function sweep(node: Node, worker: Worker, signal: AbortSignal): Pr
       const recovered = await recoverRuns(node, false, worker);
       if (recovered > 0) node.logger.warn({ recovered }, "took runs back from a node that is gone");
       if (Date.now() >= housekeepingDue) {
-        await keepHouse(node, worker);
+        await keepHouse(node);
         housekeepingDue = Date.now() + HOUSEKEEPING_MS;
       }
     } catch (error) {
@@ -57,11 +57,11 @@ export async function sweep(node: Node, worker: Worker, signal: AbortSignal): Pr
 }
 
 /** One round of what can wait. */
-export async function keepHouse(node: Node, worker: Worker, abandoned_s?: number): Promise<void> {
+export async function keepHouse(node: Node, abandoned_s?: number): Promise<void> {
   const { database } = node;
   for (const thread of await expiredThreads(database, MAX_STEPS)) {
     if (thread.ttl_strategy === "keep_latest") await keepLatest(node, thread);
-    else await deleteThread(node, worker, thread, 60 * (thread.ttl_minutes ?? 0));
+    else await deleteThread(node, thread, 60 * (thread.ttl_minutes ?? 0));
   }
   const days = node.retentionDays;
   for (let i = 0; days !== null && i < MAX_STEPS; i++) {

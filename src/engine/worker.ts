@@ -12,7 +12,7 @@ import { end, failure } from "./commit.ts";
 import { execute } from "./execute.ts";
 import { giveBack } from "./give_back.ts";
 import { SLOW_TIMER_MS, type Wait } from "./hints.ts";
-import { type Node, PENDING_TOPIC } from "./node.ts";
+import { canceledRun, type Node, PENDING_TOPIC } from "./node.ts";
 
 type Held = { execution: Execution; stop: AbortController; over: Promise<void>; timeout: NodeJS.Timeout };
 
@@ -24,6 +24,7 @@ export class Worker {
   readonly #stopping = new AbortController();
   #loops: Promise<void>[] = [];
   #wait: Wait | undefined;
+  #deafen = () => {};
   /** A run was not taken for want of a place, or because its thread had not settled: look again when a run ends. */
   #someoneWaits = false;
 
@@ -34,6 +35,10 @@ export class Worker {
 
   /** Begins to claim pending runs and to renew leases. */
   begin(): void {
+    this.#deafen = this.#node.database.listen((topic) => {
+      const run_id = canceledRun(topic);
+      if (run_id !== undefined) this.#stop(run_id);
+    });
     this.#loops = [this.#claimLoop(), this.#renewLoop()];
   }
 
@@ -82,7 +87,7 @@ export class Worker {
   }
 
   /** The run is over in the database: its agent is told to stop, and nothing it says is stored. */
-  stop(run_id: string): void {
+  #stop(run_id: string): void {
     this.#held.get(run_id)?.stop.abort();
   }
 
@@ -106,6 +111,7 @@ export class Worker {
       stop.abort();
     }
     await Promise.all(left.map((held) => held.over));
+    this.#deafen();
   }
 
   #timeout(execution: Execution): NodeJS.Timeout {
@@ -121,7 +127,7 @@ export class Worker {
       ).catch((error: unknown) =>
         this.#node.logger.warn({ run_id, error: String(error) }, "could not time a run out"),
       );
-      this.stop(run_id);
+      this.#stop(run_id);
     };
     return setTimeout(() => void expire(), Math.min(leftMs, 2 ** 31 - 1));
   }
@@ -175,7 +181,7 @@ export class Worker {
         const kept = await this.#node.database.transaction((tx) =>
           renewLeases(tx, this.#node.node_id, leases),
         );
-        for (const { run_id, attempt } of leases) if (!kept.has(`${run_id} ${attempt}`)) this.stop(run_id);
+        for (const { run_id, attempt } of leases) if (!kept.has(`${run_id} ${attempt}`)) this.#stop(run_id);
       } catch (error) {
         this.#node.logger.error({ error: String(error) }, "could not renew leases");
       }

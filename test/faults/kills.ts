@@ -4,7 +4,8 @@ import type { Harm } from "./campaign.ts";
 import type { Random } from "./random.ts";
 import type { ServerProcess } from "./server.ts";
 
-export type Kill = { kind: string; at: number };
+/** `until`: when what was taken away for a while was back. */
+export type Kill = { kind: string; at: number; until?: number };
 export type Kills = {
   at: Kill[];
   /** Every agent process that was seen. */

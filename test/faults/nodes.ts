@@ -4,7 +4,7 @@ import type { CrewshipClient } from "../../src/client/client.ts";
 import { LEASE_S } from "../../src/core/lease.ts";
 import { Cluster } from "../fixtures/postgres.ts";
 import type { Target } from "./campaign.ts";
-import type { Kills } from "./kills.ts";
+import type { Kill, Kills } from "./kills.ts";
 import type { Random } from "./random.ts";
 import { ServerProcess } from "./server.ts";
 import { Tunnel } from "./tunnel.ts";
@@ -13,6 +13,8 @@ import { Tunnel } from "./tunnel.ts";
 const AWAY_MS = [200, 3_000] as const;
 /** How long a node is frozen: longer than its leases last. */
 const FROZEN_MS = [1_000 * LEASE_S + 500, 1_000 * LEASE_S + 2_500] as const;
+
+export const DATABASE_CRASHED = "the database crashed";
 
 type Member = { server: ServerProcess; tunnel: Tunnel; harmed: boolean };
 
@@ -92,9 +94,11 @@ export class Nodes implements Target {
         const member = healthy.length > 1 ? random.pick(healthy) : undefined;
         const kind = random.pick(Object.keys(kinds))!;
         if (!member) continue;
-        kills.at.push({ kind, at: Date.now() });
+        const kill: Kill = { kind, at: Date.now() };
+        kills.at.push(kill);
         member.harmed = true;
         const fault = kinds[kind]!(this, member, random).finally(() => {
+          kill.until = Date.now();
           member.harmed = false;
           underWay.delete(fault);
         });
@@ -130,7 +134,7 @@ const kinds: Record<string, (nodes: Nodes, member: Member, random: Random) => Pr
     await pause(random.between(...AWAY_MS));
     tunnel.mend();
   },
-  async "the database crashed"({ cluster }, _, random) {
+  async [DATABASE_CRASHED]({ cluster }, _, random) {
     await cluster.crash();
     await pause(random.between(...AWAY_MS));
     await cluster.start();

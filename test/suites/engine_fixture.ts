@@ -42,6 +42,8 @@ export type Options = {
   runner?: JsonObject;
   concurrency?: number;
   limits?: Partial<ProcessLimits>;
+  /** PostgreSQL's address, for tests of several nodes; else the database under test. */
+  databaseUrl?: string;
   /** A graph's source, run by the real Node runner in a project of its own. */
   graph?: string;
 };
@@ -68,7 +70,10 @@ export class Engine {
       writeFileSync(join(this.folder, "package.json"), '{"type":"module"}');
       writeFileSync(join(this.folder, "graph.ts"), graph);
     }
-    this.database = await openDatabase(await freshDatabaseUrl(), join(this.folder, "data"));
+    this.database = await openDatabase(
+      this.#options.databaseUrl ?? (await freshDatabaseUrl()),
+      join(this.folder, "data"),
+    );
     await migrate(this.database);
     const settings = { ...runnerSettings(framework, {}), ...runner };
     await this.database.transaction((tx) =>
@@ -90,8 +95,11 @@ export class Engine {
     this.startNode();
   }
 
-  startNode(): Executing {
-    const { limits = { cancelGraceMs: 300 }, concurrency = 10, graph } = this.#options;
+  /** `database`: a connection of the node's own, closed with it. */
+  startNode(options: { machine?: string; database?: Database; concurrency?: number } = {}): Executing {
+    const { limits = { cancelGraceMs: 300 }, graph } = this.#options;
+    const { machine = "here", database = this.database } = options;
+    const concurrency = options.concurrency ?? this.#options.concurrency ?? 10;
     const supervisor = new Supervisor({
       logger: quiet,
       limits,
@@ -99,10 +107,10 @@ export class Engine {
     });
     const node: Node = {
       node_id: `node_${this.#nodes.length + 1}`,
-      machine: "here",
-      database: this.database,
+      machine,
+      database,
       supervisor,
-      hints: new Hints(this.database),
+      hints: new Hints(database),
       logger: quiet,
       watch: { began() {}, ended() {}, printed() {} },
       lost: new LostRuns(),
@@ -134,6 +142,7 @@ export class Engine {
       await supervisor.close();
       await worker.close(DRAIN_MS);
       node.hints.close();
+      if (node.database !== this.database) await node.database.close();
     }
     await this.database.close();
     rmSync(this.folder, { recursive: true });
@@ -177,11 +186,11 @@ export class Engine {
   }
 
   /** The run's events after `seq`, up to its last. */
-  async events({ run_id }: { run_id: string }, seq = 0): Promise<NumberedEvent[]> {
+  async events({ run_id }: { run_id: string }, seq = 0, on = this.first): Promise<NumberedEvent[]> {
     const row = await findRun(this.database, run_id);
     assert.ok(row, `${run_id} is there`);
     const events: NumberedEvent[] = [];
-    for await (const page of tailRun(this.node, row, seq, deadline())) events.push(...page);
+    for await (const page of tailRun(on.node, row, seq, deadline())) events.push(...page);
     return events;
   }
 
@@ -189,11 +198,12 @@ export class Engine {
   async event(
     { run_id }: { run_id: string },
     wanted: (event: NumberedEvent) => boolean,
+    on = this.first,
   ): Promise<NumberedEvent> {
     const row = await findRun(this.database, run_id);
     const leaving = new AbortController();
     const signal = AbortSignal.any([leaving.signal, deadline()]);
-    for await (const page of tailRun(this.node, row!, 0, signal)) {
+    for await (const page of tailRun(on.node, row!, 0, signal)) {
       const found = page.find(wanted);
       if (found) {
         leaving.abort();

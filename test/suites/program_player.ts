@@ -65,7 +65,7 @@ export class Player {
 
   async #step(command: Command): Promise<void> {
     if (command.do === "crash") return this.#crash();
-    if (command.do === "sweep") return keepHouse(this.#on.node, this.#on.worker, -1);
+    if (command.do === "sweep") return keepHouse(this.#on.node, -1);
     const played = this.#threads[command.thread % this.#threads.length];
     if (!played) return this.#create();
     const { model } = played;
@@ -122,7 +122,7 @@ export class Player {
     model.cancel(run, rollback);
     model.next();
     const { log_id, run_id } = this.#runs.get(run)!;
-    await cancel(this.#on.node, this.#on.worker, { log_id, run_id }, rollback ? "rollback" : "cancel");
+    await cancel(this.#on.node, { log_id, run_id }, rollback ? "rollback" : "cancel");
   }
 
   async #update(played: Played, from: Point | null): Promise<void> {
@@ -151,7 +151,7 @@ export class Player {
 
   async #delete(played: Played): Promise<void> {
     const row = (await findThread(this.#engine.database, played.thread_id))!;
-    await deleteThread(this.#on.node, this.#on.worker, row);
+    await deleteThread(this.#on.node, row);
     this.#threads.splice(this.#threads.indexOf(played), 1);
     for (const model of played.model.runs) {
       const run = this.#runs.get(model)!;

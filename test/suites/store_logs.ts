@@ -5,7 +5,6 @@ import { copyThread } from "../../src/engine/copy_thread.ts";
 import { deleteThread } from "../../src/engine/delete_thread.ts";
 import { keepLatest } from "../../src/engine/prune.ts";
 import { keepHouse } from "../../src/engine/sweep.ts";
-import { Worker } from "../../src/engine/worker.ts";
 import { selectCheckpoints } from "../../src/store/checkpoints.ts";
 import { appendItems, mergeItems } from "../../src/store/items.ts";
 import { abandonLog, dropPositions, openView, readLog } from "../../src/store/logs.ts";
@@ -61,9 +60,8 @@ function write(store: Store, thread: ThreadRow, checkpoint_id: string, run_id: s
   );
 }
 
-const remove = (store: Store, thread: ThreadRow) =>
-  deleteThread(store.node, new Worker(store.node, 1), thread);
-const sweepAll = (store: Store) => keepHouse(store.node, new Worker(store.node, 1), -1);
+const remove = (store: Store, thread: ThreadRow) => deleteThread(store.node, thread);
+const sweepAll = (store: Store) => keepHouse(store.node, -1);
 
 export function logsSuite(name: string, open: Open): void {
   test(`${name}: a copy costs the same for three checkpoints as for three hundred, in questions, rows and disk`, () =>

@@ -114,7 +114,7 @@ export const cancel = endpoint(
   },
   async ({ app, params, body, principal }) => {
     const run = await runOf(app, principal, params.run_id);
-    await cancelRun(app.node, app.worker, run, body.action ?? "cancel");
+    await cancelRun(app.node, run, body.action ?? "cancel");
     return { status: 200, body: { success: true, status: "canceled" } };
   },
 );

@@ -119,7 +119,7 @@ export const remove = endpoint(
     answers: { 204: null },
   },
   async ({ app, params, principal }) => {
-    await deleteThread(app.node, app.worker, await threadOf(app, principal, params.thread_id));
+    await deleteThread(app.node, await threadOf(app, principal, params.thread_id));
     return { status: 204 };
   },
 );
@@ -243,7 +243,7 @@ export const prune = endpoint(
   },
   async ({ app, body, principal }) => ({
     status: 200,
-    body: { pruned: await pruneThreads(app.node, app.worker, body, reaches(principal)) },
+    body: { pruned: await pruneThreads(app.node, body, reaches(principal)) },
   }),
 );
 
