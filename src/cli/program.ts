@@ -1,6 +1,7 @@
 /** The commands put together, one file each, with the options they all have. */
 import { Command } from "commander";
 import { VERSION } from "../version.ts";
+import { addBackup } from "./backup.ts";
 import { addDev } from "./dev.ts";
 import { addInvoke } from "./invoke.ts";
 import { addKeys } from "./keys.ts";
@@ -43,5 +44,6 @@ export function makeProgram(): Command {
   addKeys(program);
   addWebhooks(program);
   addSchedules(program);
+  addBackup(program);
   return program;
 }

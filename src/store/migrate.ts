@@ -1,9 +1,17 @@
 /** Brings the schema up to date. Migrations are numbered files, applied once each, in order. */
 import { readdirSync, readFileSync } from "node:fs";
+import { Problem } from "../core/problem.ts";
 import { type Database, first } from "./database.ts";
 import { raw, type Sql, sql } from "./sql.ts";
 
 const FOLDER = new URL("./migrations/", import.meta.url);
+
+const files = readdirSync(FOLDER)
+  .filter((name) => name.endsWith(".sql"))
+  .sort();
+
+/** The schema that this crewship reads and writes. */
+export const SCHEMA_VERSION = files.length;
 
 /**
  * Each file is one transaction, except on a shared database one that builds indexes `concurrently`: there each statement
@@ -12,9 +20,6 @@ const FOLDER = new URL("./migrations/", import.meta.url);
  * Throws when the database was written by a newer crewship.
  */
 export async function migrate(database: Database): Promise<void> {
-  const files = readdirSync(FOLDER)
-    .filter((name) => name.endsWith(".sql"))
-    .sort();
   await database.exclusively(async (ask) => {
     await ask(raw("create table if not exists schema_version (version bigint not null)"));
     const row = first(
@@ -23,10 +28,10 @@ export async function migrate(database: Database): Promise<void> {
       ),
     );
     const current = row?.version ?? 0;
-    if (current > files.length) {
-      throw new Error(
-        `This database has schema ${current}, and this crewship knows ${files.length}. Upgrade crewship and start again.`,
-      );
+    if (current > SCHEMA_VERSION) {
+      throw new Problem("bad_request", {
+        message: `This database has schema ${current}, and this crewship knows ${SCHEMA_VERSION}. Upgrade crewship and start again.`,
+      });
     }
     for (const [i, name] of files.entries()) {
       if (i < current) continue;

@@ -10,7 +10,7 @@ import pg from "pg";
 import { Problem } from "../core/problem.ts";
 import type { Database, Dialect, Transaction } from "./database.ts";
 import { Notices } from "./notices.ts";
-import { begunAgain, isStaleStatement, unavailable } from "./postgres_errors.ts";
+import { atStart, begunAgain, isStaleStatement, unavailable } from "./postgres_errors.ts";
 import { raw, type Sql, sql } from "./sql.ts";
 
 const OLDEST_VERSION = 140_000;
@@ -115,7 +115,7 @@ export class PostgresDatabase implements Database {
       return database;
     } catch (error) {
       await database.#pool.end();
-      throw error;
+      throw atStart(error, settings.url);
     }
   }
 

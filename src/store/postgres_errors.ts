@@ -44,3 +44,16 @@ export function unavailable(error: unknown): unknown {
     { cause: error },
   );
 }
+
+/** The same for whoever starts the server, and may have given a wrong address. */
+export function atStart(error: unknown, url: string): unknown {
+  const cause = error instanceof Problem ? error.cause : error;
+  const isKnown = error instanceof Problem && sentences.some(([, sentence]) => sentence === error.message);
+  if (isKnown || !(cause instanceof Error)) return error;
+  const reason = cause.message || codeOf(cause);
+  return new Problem(
+    "unavailable",
+    { message: `PostgreSQL at ${new URL(url).host} cannot be used: ${reason}. Check --database-url.` },
+    { cause },
+  );
+}

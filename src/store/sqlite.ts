@@ -39,6 +39,8 @@ const dialect: Dialect = {
   schema: (text) => text.replace(/\bconcurrently\b/g, ""),
 };
 
+export const databaseFile = (folder: string): string => joinPath(folder, "crewship.db");
+
 type Job = {
   body: (tx: Transaction) => Promise<unknown>;
   resolve: (value: unknown) => void;
@@ -92,7 +94,7 @@ export class SqliteDatabase implements Database {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#lock = lockFolder(folder);
     this.#durability = durability;
-    const path = joinPath(folder, "crewship.db");
+    const path = databaseFile(folder);
     this.#writer = new Connection(path, false);
     this.#writer.db.exec("pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on");
     this.#reader = new Connection(path, true);
@@ -210,7 +212,8 @@ export class SqliteDatabase implements Database {
   }
 }
 
-function lockFolder(folder: string): DatabaseSync {
+/** Held until it is closed. Throws DataFolderLocked. */
+export function lockFolder(folder: string): DatabaseSync {
   const lock = new DatabaseSync(joinPath(folder, "lock.db"));
   try {
     lock.exec("pragma busy_timeout = 0; pragma locking_mode = exclusive; begin exclusive");

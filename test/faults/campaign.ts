@@ -21,6 +21,8 @@ export type CampaignOptions = {
   /** The part of the runs that is canceled right after it was accepted. */
   cancels: number;
   harm?: Harm;
+  /** Told of each turn that was answered. */
+  onTurn?: (run_id: string) => void;
 };
 
 export type CampaignReport = {
@@ -67,7 +69,7 @@ async function converse(
   target: Target,
   name: number,
   random: Random,
-  { turns, limitMs, cancels }: CampaignOptions,
+  { turns, limitMs, cancels, onTurn }: CampaignOptions,
   report: CampaignReport,
   turnDone: () => void,
 ): Promise<void> {
@@ -97,6 +99,7 @@ async function converse(
       await persist(() => follow(target.client(), run_id));
     }
     report.acknowledged.push({ run_id, thread_id, message });
+    onTurn?.(run_id);
     turnDone();
   }
 }

@@ -11,6 +11,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { CrewshipClient } from "../../src/client/client.ts";
+import { freshDatabaseUrl } from "../fixtures/database.ts";
 import { pythonVariables } from "../fixtures/python.ts";
 
 const cli = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -48,7 +49,8 @@ export class ServerProcess {
 
   /** Starts a server over an empty data folder. Resolves when it answers. */
   static async start(options: ServerOptions): Promise<ServerProcess> {
-    const server = new ServerProcess(options);
+    const databaseUrl = options.databaseUrl ?? (await freshDatabaseUrl());
+    const server = new ServerProcess({ ...options, ...(databaseUrl === undefined ? {} : { databaseUrl }) });
     await server.start();
     return server;
   }
