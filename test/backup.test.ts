@@ -96,7 +96,7 @@ test("a restored database goes on where the backup was taken", async () => {
   const restored = await ServerProcess.start({ project, flags: ["--data", data] });
   try {
     const input = { messages: [{ type: "human", id: "after", content: "after" }] };
-    const run = await restored.client().waitForRun(thread_id, { input });
+    const run = await restored.client().waitForRun(thread_id, { input, multitask_strategy: "enqueue" });
     assert.equal(run.status, "succeeded");
     const { values } = await restored.client().getThread(thread_id);
     assert.ok((values!.messages as unknown[]).length > 2, "the thread had more than this turn");

@@ -58,7 +58,7 @@ test("docs/settings.md lists every setting of the server and every variable it r
   assert.deepEqual([...documented].sort(), [...read_].sort());
   const flags = new Set(
     read("src/cli/serve.ts")
-      .match(/ption\("(--[a-z-]+)/g)
+      .match(/ption\(\s*"(--[a-z-]+)/g)
       ?.map((option) => option.slice(option.indexOf("--"))),
   );
   const described = rows("docs/settings.md").flatMap(([flag]) => /^`(--[a-z-]+)`$/.exec(flag!)?.[1] ?? []);

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { JsonObject } from "../../src/core/json.ts";
+import type { Json, JsonObject } from "../../src/core/json.ts";
 import { Problem } from "../../src/core/problem.ts";
-import { earlierAnswer, forgetOldAnswers, keepAnswer } from "../../src/store/idempotency.ts";
+import { earlierAnswer, forgetOldAnswers, keepAnswer, openAnswer } from "../../src/store/idempotency.ts";
 import { createKey, deleteKey, findKey, listKeys } from "../../src/store/keys.ts";
 import { sql } from "../../src/store/sql.ts";
 import {
@@ -217,7 +217,14 @@ export function threadsSuite(name: string, open: Open): void {
     withStore(open, async (store) => {
       const attempt = { key_id: "k", path: "POST /v1/threads", idempotency_key: "once", body_hash: "h1" };
       assert.equal(await earlierAnswer(store.database, attempt), undefined);
-      await store.database.transaction((tx) => keepAnswer(tx, attempt, { thread_id: "t", text: "\ud800" }));
+      const answered = (one: typeof attempt, answer: Json) =>
+        store.database.transaction(async (tx) => {
+          const isFirst = await openAnswer(tx, one);
+          if (isFirst) await keepAnswer(tx, one, answer);
+          return isFirst;
+        });
+      assert.ok(await answered(attempt, { thread_id: "t", text: "\ud800" }));
+      assert.ok(!(await answered(attempt, "a second time")));
       assert.deepEqual(await earlierAnswer(store.database, attempt), { thread_id: "t", text: "\ud800" });
       await assert.rejects(
         earlierAnswer(store.database, { ...attempt, body_hash: "h2" }),
@@ -236,7 +243,7 @@ export function threadsSuite(name: string, open: Open): void {
         tx.query(sql`update idempotency_keys set created_at = ${yesterday}`),
       );
       assert.equal(await earlierAnswer(store.database, { ...attempt, body_hash: "h2" }), undefined);
-      await store.database.transaction((tx) => keepAnswer(tx, { ...attempt, body_hash: "h2" }, "new"));
+      assert.ok(await answered({ ...attempt, body_hash: "h2" }, "new"));
       assert.equal(await earlierAnswer(store.database, { ...attempt, body_hash: "h2" }), "new");
       await store.database.transaction((tx) =>
         tx.query(sql`update idempotency_keys set created_at = ${yesterday}`),
