@@ -54,6 +54,8 @@ export type Activity = {
 
 export type RunningServer = {
   url: string;
+  /** This start of this node, as leases and the table of nodes name it. */
+  node_id: string;
   /** A full key, for the CLI on this machine. */
   apiKey: string;
   deployments: { deployment_id: string; name: string; framework: string }[];
@@ -167,6 +169,7 @@ export async function startServer(config: Config, options: { dev: Manifest | nul
 
   return {
     url: local,
+    node_id: node.node_id,
     apiKey,
     deployments,
     async reload() {

@@ -39,8 +39,8 @@ export function addDev(program: Command): void {
       const config = devConfig(flags, manifest.directory);
       const server = await begin(config, manifest);
       if (json) {
-        const { url, apiKey, deployments } = server;
-        printJson({ ready: true, url, api_key: apiKey, deployments: deployments.map(shown) });
+        const { url, node_id, apiKey, deployments } = server;
+        printJson({ ready: true, url, node_id, api_key: apiKey, deployments: deployments.map(shown) });
       } else welcome(server, manifest, config);
 
       const project = new Project(server, json);

@@ -27,8 +27,8 @@ export function addServe(program: Command): void {
       const config = readConfig(flags);
       refuseOpenDoor(config);
       const server = await begin(config, null);
-      const { url, deployments } = server;
-      if (json) printJson({ ready: true, url, deployments: deployments.map(shown) });
+      const { url, node_id, deployments } = server;
+      if (json) printJson({ ready: true, url, node_id, deployments: deployments.map(shown) });
       else {
         print(`${paint("green", "●")} ${paint("bold", "Crewship Threads")} at ${paint("cyan", url)}`);
         if (config.databaseUrl !== null) print(`  base  PostgreSQL at ${new URL(config.databaseUrl).host}`);

@@ -93,6 +93,8 @@ export class PostgresDatabase implements Database {
         );
       },
     });
+    // A connection that breaks while it is in use fails what is asked over it, or is asked next; nobody else need hear.
+    this.#pool.on("connect", (client) => client.on("error", () => undefined));
     this.#pool.on("error", (error) => settings.warn({ error: error.message }, "lost a database connection"));
     this.#notices = new Notices({
       connect: () => new pg.Client(this.#connection(settings.listenUrl ?? settings.url)),

@@ -5,7 +5,9 @@ import type { Random } from "./random.ts";
 import type { ServerProcess } from "./server.ts";
 
 /** `until`: when what was taken away for a while was back. */
-export type Kill = { kind: string; at: number; until?: number };
+export type Kill = { kind: string; at: number; until?: number; held?: Held | undefined };
+/** The runs whose leases a dead node had, and when that was looked up. */
+export type Held = { at: number; runs: string[] };
 export type Kills = {
   at: Kill[];
   /** Every agent process that was seen. */

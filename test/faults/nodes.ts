@@ -4,7 +4,7 @@ import type { CrewshipClient } from "../../src/client/client.ts";
 import { LEASE_S } from "../../src/core/lease.ts";
 import { Cluster } from "../fixtures/postgres.ts";
 import type { Target } from "./campaign.ts";
-import type { Kill, Kills } from "./kills.ts";
+import type { Held, Kill, Kills } from "./kills.ts";
 import type { Random } from "./random.ts";
 import { ServerProcess } from "./server.ts";
 import { Tunnel } from "./tunnel.ts";
@@ -15,6 +15,8 @@ const AWAY_MS = [200, 3_000] as const;
 const FROZEN_MS = [1_000 * LEASE_S + 500, 1_000 * LEASE_S + 2_500] as const;
 
 export const DATABASE_CRASHED = "the database crashed";
+
+const MOST_START_MS = 30_000;
 
 type Member = { server: ServerProcess; tunnel: Tunnel; harmed: boolean };
 
@@ -81,11 +83,20 @@ export class Nodes implements Target {
     await this.cluster.remove();
   }
 
+  /** Undefined when the database is away just now. */
+  async #held(node_id: string): Promise<Held | undefined> {
+    const name = new URL(this.database).pathname.slice(1);
+    const text = `select run_id from leases where node_id = '${node_id}' and expires_at is not null`;
+    const rows = await this.cluster.run(text, name).catch(() => undefined);
+    return rows && { at: Date.now(), runs: rows.map(({ run_id }) => String(run_id)) };
+  }
+
   /** One fault of a random kind about every `everyMs`; one node is always left alone. What was harmed is mended at the end. */
   faults(everyMs: number): Kills {
     const kills: Kills = { at: [], agents: new Set(), harm: (random, _, signal) => harm(random, signal) };
     const harm = async (random: Random, signal: AbortSignal) => {
       const underWay = new Set<Promise<void>>();
+      const failures: unknown[] = [];
       while (!signal.aborted) {
         await pause(everyMs * random.between(0.5, 1.5), undefined, { signal }).catch(() => undefined);
         if (signal.aborted) break;
@@ -103,19 +114,28 @@ export class Nodes implements Target {
           underWay.delete(fault);
         });
         underWay.add(fault);
-        fault.catch(() => undefined);
+        fault.catch((error: unknown) => failures.push(error));
+        if (deaths.has(kind)) kill.held = await this.#held(member.server.node_id);
       }
-      await Promise.all(underWay);
+      await Promise.allSettled(underWay);
+      if (failures.length > 0) throw failures[0];
     };
     return kills;
   }
 }
 
+/** After these a node executes none of its runs any more, and has told nobody. */
+const deaths = new Set([
+  "a node killed",
+  "a node frozen for longer than a lease",
+  "the database out of a node's reach",
+]);
+
 const kinds: Record<string, (nodes: Nodes, member: Member, random: Random) => Promise<void>> = {
   async "a node killed"(_, { server }, random) {
     await server.kill();
     await pause(random.between(...AWAY_MS));
-    await server.start();
+    await startAgain(server);
   },
   async "an agent killed"(_, { server }, random) {
     const agent = random.pick(await server.agents());
@@ -141,6 +161,17 @@ const kinds: Record<string, (nodes: Nodes, member: Member, random: Random) => Pr
   },
   async "a node stopped and started"(_, { server }) {
     await server.stop();
-    await server.start();
+    await startAgain(server);
   },
 };
+
+/** As a service manager does: while the database is away, a start is refused. */
+async function startAgain(server: ServerProcess): Promise<void> {
+  for (const deadline = Date.now() + MOST_START_MS; ; await pause(AWAY_MS[0])) {
+    try {
+      return await server.start();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
+}

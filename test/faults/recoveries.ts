@@ -24,35 +24,34 @@ export async function recoveries(source: string, kills: readonly Kill[]): Promis
   });
 }
 
-export type Pause = { run_id: string; ms: number; after: string };
+export type Busy = { run_id: string; ms: number; after: string };
 
 /**
- * The longest a run stood still between two of its events, counted from the first fault in between and without the
- * time in which the database itself was away: how long a thread stayed busy after its node died.
+ * For each run that a dead node left: how long until somebody went on with it, or ended it, without the time in which the
+ * database itself was away.
  */
-export async function longestPause(
+export async function busyAfterDeath(
   source: string,
   faults: readonly Kill[],
   away: readonly Kill[],
-): Promise<Pause> {
+): Promise<Busy[]> {
   const { q, close } = await openRecords(source);
   const rows = await q
-    .query<{ run_id: string; at: string; next_at: string | null }>(
+    .query<{ run_id: string; at: string }>(
       raw(`
-      select run_id, event_batches.created_at as at, lead(event_batches.created_at) over run as next_at
-      from event_batches join runs using (log_id, run_number)
-      window run as (partition by log_id, run_number order by last_seq)`),
+      select run_id, event_batches.created_at as at from event_batches join runs using (log_id, run_number)
+      order by event_batches.created_at`),
     )
     .finally(close);
-  let longest: Pause = { run_id: "none", ms: 0, after: "none" };
-  for (const { run_id, at, next_at } of rows) {
-    if (next_at === null) continue;
-    const [begin, end] = [Date.parse(at), Date.parse(next_at)];
-    const fault = faults.find((one) => one.at >= begin && one.at <= end);
-    const from = fault?.at ?? begin;
-    const gone = away.map((one) => Math.min(end, one.until ?? end) - Math.max(from, one.at));
-    const ms = gone.reduce((left, one) => left - Math.max(0, one), end - from);
-    if (ms > longest.ms) longest = { run_id, ms, after: fault?.kind ?? "no fault" };
-  }
-  return longest;
+  const events = Map.groupBy(rows, ({ run_id }) => run_id);
+  return faults.flatMap(({ kind, at, held }) =>
+    (held?.runs ?? []).flatMap((run_id) => {
+      const next = events.get(run_id)?.find((event) => Date.parse(event.at) > held!.at);
+      if (!next) return [];
+      const end = Date.parse(next.at);
+      const gone = away.map((one) => Math.min(end, one.until ?? end) - Math.max(at, one.at));
+      const ms = gone.reduce((left, one) => left - Math.max(0, one), end - at);
+      return [{ run_id, ms, after: kind }];
+    }),
+  );
 }

@@ -41,6 +41,7 @@ export class ServerProcess {
   #port = 0;
   #log = "";
   #deployment = "";
+  #node = "";
   readonly apiKey = API_KEY;
 
   private constructor(options: ServerOptions) {
@@ -67,6 +68,10 @@ export class ServerProcess {
   }
   get deployment_id(): string {
     return this.#deployment;
+  }
+  /** Another one after each start. */
+  get node_id(): string {
+    return this.#node;
   }
   get pid(): number {
     if (this.#child?.pid === undefined) throw new Error("The server is not running.");
@@ -115,10 +120,12 @@ export class ServerProcess {
       once(child, "exit").then(() => undefined),
     ]);
     if (first === undefined) throw new Error(`The server ended before it was ready:\n${this.#log}`);
-    const { url, deployments } = JSON.parse(first) as {
+    const { url, node_id, deployments } = JSON.parse(first) as {
       url: string;
+      node_id: string;
       deployments: { deployment_id: string }[];
     };
+    this.#node = node_id;
     this.#port = Number(new URL(url).port);
     this.#deployment = deployments[0]!.deployment_id;
   }
@@ -138,11 +145,16 @@ export class ServerProcess {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const exit = once(child, "exit", { signal: AbortSignal.timeout(STOP_MS) });
     child.kill(signal);
-    await exit;
+    await exit.catch((error: unknown) => {
+      throw new Error(`${signal} did not end the server within ${STOP_MS / 1000} s:\n${this.#log}`, {
+        cause: error,
+      });
+    });
   }
 
   /** Stops it in its tracks: nothing runs, leases run out, connections stay open. */
   freeze(): void {
+    if (!lives(this.pid)) throw new Error(`The server has ended by itself:\n${this.#log}`);
     process.kill(this.pid, "SIGSTOP");
   }
 
