@@ -74,11 +74,26 @@ const CLOSE_GRACE_MS = 3_000;
 const DEV_LOAD_MS = 60_000;
 
 export async function startServer(config: Config, options: { dev: Manifest | null }): Promise<RunningServer> {
+  const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const database = await openDatabase(config, logger);
+  try {
+    return await startOn(database, logger, config, options);
+  } catch (error) {
+    // Its connections would keep the process alive.
+    await database.close();
+    throw error;
+  }
+}
+
+async function startOn(
+  database: Database,
+  logger: Logger,
+  config: Config,
+  options: { dev: Manifest | null },
+): Promise<RunningServer> {
   const activities = new EventEmitter<{ activity: [Activity] }>();
   const tell = (activity: Omit<Activity, "at">) =>
     activities.emit("activity", { at: new Date().toISOString(), ...activity });
-  const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
-  const database = await openDatabase(config, logger);
   await migrate(database);
   const supervisor = new Supervisor({
     logger,

@@ -42,10 +42,13 @@ export class Notices {
     if (this.#closed) return;
     const client = this.#line.connect();
     this.#client = client;
+    // One loss may show as an error, an end and a failed question.
     const lost = () => {
-      client.removeAllListeners("end");
+      if (this.#client !== client) return;
+      this.#client = undefined;
       client.end().catch(() => undefined);
-      if (this.#closed || this.#client !== client) return;
+      if (this.#closed) return;
+      clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.begin(), RECONNECT_MS);
     };
     client.on("error", lost);

@@ -17,7 +17,7 @@ const OLDEST_VERSION = 140_000;
 /** How long a transaction waits for a connection of the pool, and a connection for its server. */
 const CONNECT_MS = 5_000;
 /** A transaction that asks nothing for so long is ended by the database: its node hangs, and it holds locks. */
-const IDLE_TRANSACTION_MS = 10_000;
+const IDLE_TRANSACTION_MS = 3_000;
 /** How often a transaction is begun, when the database gives it up. */
 const MAX_TRIES = 10;
 /** Statements a connection keeps prepared; each costs the database some 20 KB. */

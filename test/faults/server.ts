@@ -116,7 +116,14 @@ export class ServerProcess {
     });
     const lines = createInterface(child.stdout);
     const first = await Promise.race([
-      once(lines, "line", { signal: AbortSignal.timeout(READY_MS) }).then(([line]) => String(line)),
+      once(lines, "line", { signal: AbortSignal.timeout(READY_MS) }).then(
+        ([line]) => String(line),
+        (error: unknown) => {
+          throw new Error(`The server was not ready within ${READY_MS / 1000} s:\n${this.#log}`, {
+            cause: error,
+          });
+        },
+      ),
       once(child, "exit").then(() => undefined),
     ]);
     if (first === undefined) throw new Error(`The server ended before it was ready:\n${this.#log}`);
