@@ -14,8 +14,8 @@ import { type Manifest, readManifest } from "./deploy/manifest.ts";
 import { agentVersion } from "./engine/agent_version.ts";
 import { deliver } from "./engine/deliver.ts";
 import { Hints } from "./engine/hints.ts";
-import { LostRuns } from "./engine/lost_runs.ts";
 import type { Logger, Node, Watch } from "./engine/node.ts";
+import { RunMemory } from "./engine/run_memory.ts";
 import { runSchedules } from "./engine/run_schedules.ts";
 import { recoverRuns, sweep } from "./engine/sweep.ts";
 import { Worker } from "./engine/worker.ts";
@@ -123,7 +123,8 @@ async function startOn(
     supervisor,
     hints: new Hints(database),
     logger,
-    lost: new LostRuns(),
+    lost: new RunMemory(),
+    unsure: new RunMemory(),
     watch: watchRuns(database, tell, logger),
     agentVariables(version) {
       const known = variables.get(version.version_id);

@@ -77,8 +77,8 @@ export async function* readEvents(
       signal?.removeEventListener("abort", stop);
       leave.abort();
     }
-    brokenSince ??= Date.now();
-    if (Date.now() - brokenSince + delay > reconnectForMs) {
+    brokenSince ??= performance.now();
+    if (performance.now() - brokenSince + delay > reconnectForMs) {
       throw new ConnectionError(url, `The event stream ${url} broke and did not come back.`, { cause: why });
     }
     // Half of the delay is random: many readers of a restarted server must not return in one instant.

@@ -42,32 +42,33 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
     await checkReceiver(order.request.webhook, node.webhookAllowPrivate);
   }
   const place = worker.reserve();
-  let committed: Execution | undefined;
+  let claimed: Execution | undefined;
   try {
-    const { accepted, execution } = await node.database.transaction(async (tx) => {
-      let execution: Execution | undefined;
+    const accepted = await node.database.transaction(async (tx) => {
+      claimed = undefined;
       const answer = await once(tx, order.attempt, async () => {
         const run = await store(tx, node, order);
         if (place && run.machine === node.machine && !worker.isSettling(run.log_id)) {
-          execution = await begin(tx, node, run);
+          claimed = await begin(tx, node, run);
         }
-        if (!execution) tx.hint(PENDING_TOPIC);
+        if (!claimed) tx.hint(PENDING_TOPIC);
         const accepted: AcceptedRun = {
           run_id: run.run_id,
           ...(order.thread ? { thread_id: order.thread.thread_id } : {}),
           version_id: run.version_id,
           version_number: run.version_number,
-          status: execution ? "running" : "pending",
+          status: claimed ? "running" : "pending",
         };
         return accepted as unknown as Json;
       });
-      return { accepted: answer as unknown as AcceptedRun, execution };
+      return answer as unknown as AcceptedRun;
     });
-    committed = execution;
-    return accepted;
-  } finally {
-    if (committed) worker.start(committed);
+    if (claimed) worker.start(claimed);
     else if (place) worker.release();
+    return accepted;
+  } catch (error) {
+    if (place) worker.release(claimed);
+    throw error;
   }
 }
 

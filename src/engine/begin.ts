@@ -1,18 +1,17 @@
 /** A node begins to execute a run: the claim, the lease and the run's first event are one fact. */
-import type { Lease } from "../core/lease.ts";
 import type { Transaction } from "../store/database.ts";
 import { getVersion, type VersionRow } from "../store/deployments.ts";
-import { appendEvents } from "../store/events.ts";
+import { appendEvents, type Writer } from "../store/events.ts";
 import { claimRun } from "../store/queue.ts";
 import type { MovedRun } from "../store/runs.ts";
 import { readHead } from "../store/threads.ts";
 import { logTopic, type Node } from "./node.ts";
 
 /** A run this node holds. */
-export type Execution = {
-  lease: Lease;
+export type Execution = Writer & {
   run: MovedRun;
-  run_number: number;
+  /** When this attempt was claimed, by the database's clock. */
+  claimed_at: string;
   version: VersionRow;
   /** This attempt has committed a checkpoint. */
   progressed: boolean;
@@ -30,19 +29,19 @@ export async function begin(
   if (!claimed) return undefined;
   const version = (await getVersion(tx, target.version_id))!;
   const { lease, run } = claimed;
-  const run_number = run.run_number!;
+  const writer = { lease, run_number: run.run_number!, batch: 0 };
   if (run.attempt === 1) {
     const data = {
       entrypoint: version.entrypoint,
       version_number: version.number,
       started_at: run.started_at,
     };
-    await appendEvents(tx, lease, run_number, [{ type: "run.started", data }]);
+    await appendEvents(tx, writer, [{ type: "run.started", data }]);
   } else {
     const { head } = await readHead(tx, lease.log_id);
     const data = { attempt: run.attempt, checkpoint_id: head?.checkpoint_id ?? null };
-    await appendEvents(tx, lease, run_number, [{ type: "run.restarted", data }]);
+    await appendEvents(tx, writer, [{ type: "run.restarted", data }]);
   }
   tx.hint(logTopic(lease.log_id));
-  return { lease, run, run_number, version, progressed: false, seated: false };
+  return { ...writer, run, claimed_at: claimed.at, version, progressed: false, seated: false };
 }

@@ -26,8 +26,8 @@ export async function storeFacts(
   view: View,
   facts: Fact[],
 ): Promise<void> {
-  const { lease, run_number } = execution;
-  await appendEvents(tx, lease, run_number, facts.flatMap(eventsOf));
+  const { lease } = execution;
+  await appendEvents(tx, execution, facts.flatMap(eventsOf));
   for (const fact of facts) {
     if (fact.type === "event") continue;
     if (fact.items) await appendItems(tx, lease.log_id, fact.items.first, fact.items.bodies);
@@ -56,11 +56,11 @@ function eventsOf(fact: Fact): Event[] {
 /** Says what files the run left. Throws LeaseLost. */
 export async function storeArtifacts(
   tx: Transaction,
-  { lease, run_number }: Execution,
+  execution: Execution,
   gathered: Gathered,
 ): Promise<void> {
-  await appendEvents(tx, lease, run_number, artifactEvents(gathered));
-  await addArtifacts(tx, lease, gathered.files);
+  await appendEvents(tx, execution, artifactEvents(gathered));
+  await addArtifacts(tx, execution.lease, gathered.files);
 }
 
 /** Ends the run as the agent said. Throws LeaseLost when the run is no longer ours to end. */
@@ -72,7 +72,7 @@ export async function storeDone(
 ): Promise<void> {
   const { lease, run } = execution;
   if (done.items) {
-    await appendEvents(tx, lease, execution.run_number, []);
+    await appendEvents(tx, execution, []);
     await appendItems(tx, lease.log_id, done.items.first, done.items.bodies);
   }
   const output = done.output ?? null;

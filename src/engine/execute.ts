@@ -10,7 +10,9 @@ import type { RunStart } from "../runner/protocol.ts";
 import type { AgentRun, RunMessage } from "../runner/run.ts";
 import type { Slot } from "../runner/supervisor.ts";
 import { findCheckpoint } from "../store/checkpoints.ts";
+import type { Transaction } from "../store/database.ts";
 import { LeaseLost } from "../store/events.ts";
+import { hasBatch } from "../store/leases.ts";
 import { changeLog, readLog, type View } from "../store/logs.ts";
 import { newestBranch } from "../store/questions.ts";
 import { findRun, readRequest } from "../store/runs.ts";
@@ -23,6 +25,7 @@ import { refusedStart } from "./check_command.ts";
 import { end, type Fact, failure, hasCheckpoint, storeArtifacts, storeDone, storeFacts } from "./commit.ts";
 import { giveBack } from "./give_back.ts";
 import type { Node } from "./node.ts";
+import { outlast } from "./outage.ts";
 
 /** Messages that may share one transaction. */
 const MAX_BATCH = 500;
@@ -35,21 +38,22 @@ export async function execute(node: Node, execution: Execution, signal: AbortSig
   let slot: Slot | undefined;
   try {
     slot = await takeSlot(node, execution, signal);
-    const start = await runStart(node, execution);
+    const start = await outlast(signal, () => runStart(node, execution));
     // A later attempt has begun already, and may have used up what it answers.
-    const refused = start.attempt === 1 ? await refusedStart(node.database, start, start) : undefined;
+    const refused =
+      start.attempt === 1
+        ? await outlast(signal, () => refusedStart(node.database, start, start))
+        : undefined;
     if (refused) {
-      await changeLog(node.database, execution.lease.log_id, (tx) =>
-        end(tx, execution, "fail", failure(refused)),
-      );
+      await store(node, execution, signal, (tx) => end(tx, execution, "fail", failure(refused)));
       return;
     }
+    const view = await outlast(signal, () => viewOf(node, execution, start));
     execution.seated = true;
-    const view = await viewOf(node, execution, start);
-    await follow(node, execution, view, slot.run(start, signal));
+    await follow(node, execution, view, slot.run(start, signal), signal);
   } catch (error) {
     if (signal.aborted || error instanceof LeaseLost) return;
-    await conclude(node, execution, error);
+    await conclude(node, execution, error, signal);
   } finally {
     slot?.release();
     if (execution.seated) await gatherRest(node, execution.lease.run_id);
@@ -139,14 +143,20 @@ async function viewOf(node: Node, { lease }: Execution, start: RunStart): Promis
 }
 
 /** Stores the run's messages batch by batch until its last one. */
-async function follow(node: Node, execution: Execution, view: View, run: AgentRun): Promise<void> {
+async function follow(
+  node: Node,
+  execution: Execution,
+  view: View,
+  run: AgentRun,
+  signal: AbortSignal,
+): Promise<void> {
   const messages = run[Symbol.asyncIterator]();
   try {
     for (;;) {
       const next = await messages.next();
       if (next.done) throw new Error("the agent's messages ended without a last one");
       const batch = [next.value, ...run.takeReady(MAX_BATCH - 1)];
-      if (await storeBatch(node, execution, view, run, batch)) return;
+      if (await storeBatch(node, execution, view, run, batch, signal)) return;
     }
   } catch (error) {
     await messages.return?.();
@@ -157,6 +167,25 @@ async function follow(node: Node, execution: Execution, view: View, run: AgentRu
   }
 }
 
+/**
+ * Makes one commit for the run, once, however often it has to be asked for. The agent waits with it: a database that is
+ * away for a moment costs a run nothing, unless another node has taken it over by then.
+ */
+async function store(
+  node: Node,
+  execution: Execution,
+  signal: AbortSignal,
+  body: (tx: Transaction) => Promise<void>,
+): Promise<void> {
+  const { database } = node;
+  const { lease } = execution;
+  execution.batch++;
+  await outlast(signal, async (again) => {
+    if (again && (await hasBatch(database, lease, execution.batch))) return;
+    await changeLog(database, lease.log_id, body);
+  });
+}
+
 /** Stores a batch in as few commits as its reads allow; true when it held the run's end. */
 async function storeBatch(
   node: Node,
@@ -164,17 +193,18 @@ async function storeBatch(
   view: View,
   run: AgentRun,
   batch: RunMessage[],
+  signal: AbortSignal,
 ): Promise<boolean> {
   let facts: Fact[] = [];
   for (const message of batch) {
     if (message.type === "read") {
       // A read sees all that was said before it.
-      await store(facts);
+      await storeSome(facts);
       facts = [];
-      await answerRead(node.database, view, run, message);
+      await outlast(signal, () => answerRead(node.database, view, run, message));
     } else if (message.type === "done") {
       const left = await gather(node, execution.lease.run_id);
-      await changeLog(node.database, execution.lease.log_id, async (tx) => {
+      await store(node, execution, signal, async (tx) => {
         if (facts.length > 0) await storeFacts(tx, execution, view, facts);
         if (left) await storeArtifacts(tx, execution, left);
         await storeDone(tx, execution, view, message);
@@ -184,12 +214,12 @@ async function storeBatch(
       return true;
     } else facts.push(message);
   }
-  await store(facts);
+  await storeSome(facts);
   return false;
 
-  async function store(some: Fact[]): Promise<void> {
+  async function storeSome(some: Fact[]): Promise<void> {
     if (some.length === 0) return;
-    await changeLog(node.database, execution.lease.log_id, (tx) => storeFacts(tx, execution, view, some));
+    await store(node, execution, signal, (tx) => storeFacts(tx, execution, view, some));
     execution.progressed ||= hasCheckpoint(some);
     tellPrinted(node, execution, some);
     const last = some.findLast((fact) => fact.type !== "event");
@@ -207,11 +237,16 @@ function tellPrinted(node: Node, execution: Execution, facts: Fact[]): void {
 }
 
 /** The run did not end by itself: the agent could not be loaded, its process is gone, or the store refused. */
-async function conclude(node: Node, execution: Execution, error: unknown): Promise<void> {
+async function conclude(
+  node: Node,
+  execution: Execution,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<void> {
   const { lease } = execution;
   if (error instanceof AgentLost) node.lost.add(lease.run_id);
   try {
-    await changeLog(node.database, lease.log_id, async (tx) => {
+    await store(node, execution, signal, async (tx) => {
       if (error instanceof LoadError) {
         const { message, traceback } = error.error;
         const code = error.error.code ?? "load_failed";
@@ -223,8 +258,8 @@ async function conclude(node: Node, execution: Execution, error: unknown): Promi
       "an attempt ended early",
     );
   } catch (failed) {
-    // The database refuses too (a full disk): the lease runs out, and the sweep decides as soon as it can write.
-    if (!(failed instanceof LeaseLost)) {
+    // The lease runs out, and the sweep decides as soon as the database can be written.
+    if (!signal.aborted && !(failed instanceof LeaseLost)) {
       node.logger.error(
         { run_id: lease.run_id, error: reasonOf(error), failed: reasonOf(failed) },
         "could not end a run",

@@ -8,7 +8,7 @@ import { createLog } from "../store/logs.ts";
 import type { MovedRun } from "../store/runs.ts";
 import type { Execution } from "./begin.ts";
 import type { Hints } from "./hints.ts";
-import type { LostRuns } from "./lost_runs.ts";
+import type { RunMemory } from "./run_memory.ts";
 
 export type Logger = Record<"debug" | "info" | "warn" | "error", (details: object, message: string) => void>;
 
@@ -34,7 +34,10 @@ export type Node = {
   hints: Hints;
   logger: Logger;
   watch: Watch;
-  lost: LostRuns;
+  /** Runs whose last attempt here lost its agent process: the next one gets a process to itself. */
+  lost: RunMemory;
+  /** Runs claimed here, as far as is known: the answer to the commit was lost, so no agent process was given them. */
+  unsure: RunMemory;
   /** The environment variables of a version's agent process. */
   agentVariables(version: VersionRow): Record<string, string>;
   /**

@@ -1,10 +1,11 @@
 /** The node's housekeeping: runs whose holder is gone, threads past their time, and entries nothing needs any more. */
+import { RENEW_MS } from "../core/lease.ts";
 import { sweepBlob } from "../store/artifacts.ts";
 import { sweepDeliveries } from "../store/deliveries.ts";
 import { forgetOldAnswers } from "../store/idempotency.ts";
 import { mergeItems } from "../store/items.ts";
-import { expiredLeases } from "../store/leases.ts";
-import { changeLog } from "../store/logs.ts";
+import { expiredLeases, lockExpiredLease } from "../store/leases.ts";
+import { lockFreeLog } from "../store/logs.ts";
 import { sweepOldRun } from "../store/retention.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../store/sweep.ts";
 import { expiredThreads } from "../store/threads.ts";
@@ -17,6 +18,8 @@ import { after, type Worker } from "./worker.ts";
 
 const LEASE_SWEEP_MS = 1_000;
 const HOUSEKEEPING_MS = 30_000;
+/** A database that was away was so for other nodes too: they go first, to renew what ran out meanwhile. */
+const AFTER_OUTAGE_MS = RENEW_MS;
 /** Steps of one housekeeping round; what is left waits for the next. */
 const MAX_STEPS = 100;
 
@@ -28,8 +31,13 @@ export async function recoverRuns(node: Node, all = false, worker?: Worker): Pro
   const leases = (await expiredLeases(node.database, all)).filter((lease) => !worker?.holds(lease));
   for (const lease of leases) {
     const reason = "The server that executed the run is gone, and this agent cannot be continued by another.";
+    const seated = lease.node_id !== node.node_id || !node.unsure.has(lease.run_id);
     try {
-      await changeLog(node.database, lease.log_id, (tx) => giveBack(tx, lease, reason, "node"));
+      // A log that somebody holds now is looked at again in the next round: it must not keep the others waiting.
+      await node.database.transaction(async (tx) => {
+        if ((await lockFreeLog(tx, lease.log_id)) && (await lockExpiredLease(tx, lease, all)))
+          await giveBack(tx, lease, reason, "node", { progressed: false, seated });
+      });
     } catch (error) {
       node.logger.error({ run_id: lease.run_id, error: String(error) }, "could not take a run back");
     }
@@ -39,18 +47,20 @@ export async function recoverRuns(node: Node, all = false, worker?: Worker): Pro
 
 /** Sweeps until the signal aborts. */
 export async function sweep(node: Node, worker: Worker, signal: AbortSignal): Promise<void> {
-  let housekeepingDue = Date.now() + HOUSEKEEPING_MS;
+  let recoverFrom = 0;
+  let housekeepingDue = performance.now() + HOUSEKEEPING_MS;
   while (!signal.aborted) {
     await after(LEASE_SWEEP_MS, signal);
     if (signal.aborted) return;
     try {
-      const recovered = await recoverRuns(node, false, worker);
+      const recovered = performance.now() < recoverFrom ? 0 : await recoverRuns(node, false, worker);
       if (recovered > 0) node.logger.warn({ recovered }, "took runs back from a node that is gone");
-      if (Date.now() >= housekeepingDue) {
+      if (performance.now() >= housekeepingDue) {
         await keepHouse(node);
-        housekeepingDue = Date.now() + HOUSEKEEPING_MS;
+        housekeepingDue = performance.now() + HOUSEKEEPING_MS;
       }
     } catch (error) {
+      recoverFrom = performance.now() + AFTER_OUTAGE_MS;
       node.logger.error({ error: String(error) }, "a sweep failed; the next one tries again");
     }
   }

@@ -9,6 +9,7 @@ import { lastEventOf, readEvents } from "../store/events.ts";
 import { findRun, progressOf, type RunRow } from "../store/runs.ts";
 import type { Hints } from "./hints.ts";
 import { logTopic } from "./node.ts";
+import { outlast } from "./outage.ts";
 
 /** Events read at once: what one slow reader holds in memory. */
 const PAGE = 500;
@@ -26,13 +27,15 @@ export async function* tailRun(
   while (!signal.aborted) {
     const wait = hints.wait(logTopic(run.log_id), signal);
     // The progress is read before the events: what is over then has all its events in the log.
-    const progress = await progressOf(database, run);
+    const progress = await outlast(signal, () => progressOf(database, run));
     // A run has its number once it has begun, or was canceled before that: also by the deletion of its thread.
     const run_number = progress?.run_number ?? null;
     const events =
       run_number === null
         ? []
-        : await readEvents(database, run.log_id, { run_number, seq: after }, PAGE, "run");
+        : await outlast(signal, () =>
+            readEvents(database, run.log_id, { run_number, seq: after }, PAGE, "run"),
+          );
     if (events.length > 0) {
       after = events.at(-1)!.seq;
       yield events;
@@ -59,7 +62,7 @@ export async function* tailThread(
   let open = from.run_number > 0 && !(await isEnd(database, log_id, from));
   while (!signal.aborted) {
     const wait = hints.wait(logTopic(log_id), signal);
-    const read = await readEvents(database, log_id, place, PAGE, "thread");
+    const read = await outlast(signal, () => readEvents(database, log_id, place, PAGE, "thread"));
     const events: NumberedEvent[] = [];
     for (const event of read) {
       // A run canceled before it began has its number, and its end, while the one before it still runs.
@@ -72,7 +75,7 @@ export async function* tailThread(
       wait.end();
       yield events;
     } else {
-      if (await gone()) return wait.end();
+      if (await outlast(signal, gone)) return wait.end();
       await wait.over;
     }
   }
@@ -87,7 +90,7 @@ export async function untilOver(
   for (;;) {
     const wait = hints.wait(logTopic(run.log_id), signal);
     // Every commit of the run hints; the whole row is read once, at the end.
-    const progress = await progressOf(database, run);
+    const progress = await outlast(signal, () => progressOf(database, run));
     if (!progress || isOver(progress.status) || signal.aborted) {
       wait.end();
       return findRun(database, run.run_id);

@@ -14,6 +14,9 @@ import { giveBack } from "./give_back.ts";
 import { SLOW_TIMER_MS, type Wait } from "./hints.ts";
 import { canceledRun, type Node, PENDING_TOPIC } from "./node.ts";
 
+/** How soon a renewal that failed is tried again. */
+const RENEW_AGAIN_MS = 500;
+
 type Held = { execution: Execution; stop: AbortController; over: Promise<void>; timeout: NodeJS.Timeout };
 
 export class Worker {
@@ -53,8 +56,10 @@ export class Worker {
     return true;
   }
 
-  release(): void {
+  /** `claimed`: the claim's commit failed, and may stand nevertheless. */
+  release(claimed?: Execution): void {
     this.#reserved--;
+    if (claimed) this.#node.unsure.add(claimed.lease.run_id);
   }
 
   /** An ended run of this log still has its framework's call or its process under way here. */
@@ -117,9 +122,10 @@ export class Worker {
   #timeout(execution: Execution): NodeJS.Timeout {
     const { run_id } = execution.lease;
     const settings = agentVersion(execution.version).runner;
-    const startedMs = Date.parse(execution.run.started_at ?? "") || Date.now();
     const limit_s = Math.min(execution.run.timeout_s ?? Number.POSITIVE_INFINITY, settings.run_timeout_s);
-    const leftMs = Math.max(0, startedMs + limit_s * 1000 - Date.now());
+    // Both times are the database's: this node's clock may be wrong.
+    const usedMs = Date.parse(execution.claimed_at) - Date.parse(execution.run.started_at!);
+    const leftMs = Math.max(0, limit_s * 1000 - usedMs);
     const expire = async () => {
       const message = `The run took longer than ${limit_s} s. Raise [runner] run_timeout_s or the request's timeout_s.`;
       await changeLog(this.#node.database, execution.lease.log_id, (tx) =>
@@ -159,22 +165,25 @@ export class Worker {
     const { database, machine } = this.#node;
     for (const target of await claimableRuns(database, machine, free)) {
       if (this.isSettling(target.log_id) || !this.reserve()) continue;
-      let execution: Execution | undefined;
+      let claimed: Execution | undefined;
       try {
-        execution = await database.transaction(async (tx) =>
-          (await lockFreeLog(tx, target.log_id)) ? begin(tx, this.#node, target) : undefined,
-        );
-      } finally {
-        if (execution) this.start(execution);
-        else this.release();
+        await database.transaction(async (tx) => {
+          claimed = (await lockFreeLog(tx, target.log_id)) ? await begin(tx, this.#node, target) : undefined;
+        });
+      } catch (error) {
+        this.release(claimed);
+        throw error;
       }
+      if (claimed) this.start(claimed);
+      else this.release();
     }
   }
 
   async #renewLoop(): Promise<void> {
     const { signal } = this.#stopping;
+    let pauseMs = RENEW_MS;
     while (!signal.aborted) {
-      await after(RENEW_MS, signal);
+      await after(pauseMs, signal);
       const leases = [...this.#held.values()].map((held) => held.execution.lease);
       if (leases.length === 0) continue;
       try {
@@ -182,7 +191,9 @@ export class Worker {
           renewLeases(tx, this.#node.node_id, leases),
         );
         for (const { run_id, attempt } of leases) if (!kept.has(`${run_id} ${attempt}`)) this.#stop(run_id);
+        pauseMs = RENEW_MS;
       } catch (error) {
+        pauseMs = RENEW_AGAIN_MS;
         this.#node.logger.error({ error: String(error) }, "could not renew leases");
       }
     }

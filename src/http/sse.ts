@@ -73,7 +73,8 @@ export async function streamEvents(
     }
   } catch (error) {
     // The status is sent already: ending the stream makes the reader come back with its Last-Event-ID.
-    app.logger.error({ path: request.url.split("?")[0], error: String(error) }, "a stream broke off");
+    if (!signal.aborted)
+      app.logger.error({ path: request.url.split("?")[0], error: String(error) }, "a stream broke off");
   } finally {
     clearInterval(heartbeat);
     raw.end();

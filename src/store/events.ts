@@ -15,16 +15,18 @@ export class LeaseLost extends Error {
   }
 }
 
+/** Who writes a run's events. `batch`: the number of the writer's commit, see `hasBatch`. */
+export type Writer = { lease: Lease; run_number: number; batch: number };
+
 /** Appends events under a lease. Throws LeaseLost, and so rolls back whatever else the transaction wrote. */
 export async function appendEvents(
   tx: Queryable,
-  lease: Lease,
-  run_number: number,
+  { lease, run_number, batch }: Writer,
   events: Event[],
 ): Promise<void> {
   const row = first(
     await tx.query<{ last_seq: number }>(sql`
-      update leases set last_seq = last_seq + ${events.length}
+      update leases set last_seq = last_seq + ${events.length}, batch = ${batch}
       where log_id = ${lease.log_id} and run_id = ${lease.run_id}
         and node_id = ${lease.node_id} and attempt = ${lease.attempt}
       returning last_seq`),

@@ -1,7 +1,7 @@
 /** Leases: who executes which live run, until when. All times are the database's. */
 import { LEASE_S, type Lease } from "../core/lease.ts";
 import type { Queryable } from "./database.ts";
-import { join, sql } from "./sql.ts";
+import { join, type Sql, sql } from "./sql.ts";
 
 /** A row for a run that waits to be claimed. */
 export async function createLease(tx: Queryable, log_id: number, run_id: string): Promise<void> {
@@ -38,9 +38,28 @@ export async function renewLeases(tx: Queryable, node_id: string, leases: Lease[
   return held;
 }
 
+/** The commit of the holder's batch has come through, though its answer was lost. */
+export async function hasBatch(q: Queryable, lease: Lease, batch: number): Promise<boolean> {
+  const rows = await q.query(sql`
+    select 1 from leases where log_id = ${lease.log_id} and run_id = ${lease.run_id} and node_id = ${lease.node_id}
+      and attempt = ${lease.attempt} and batch = ${batch}`);
+  return rows.length > 0;
+}
+
 /** Runs whose holder has let the lease run out. With `all`, every held lease: the holders are known to be gone. */
 export async function expiredLeases(q: Queryable, all: boolean): Promise<Lease[]> {
   return q.query(sql`
     select log_id, run_id, node_id, attempt from leases
-    where expires_at is not null ${all ? sql`` : sql`and expires_at < ${q.dialect.now}`} limit 1000`);
+    where ${hasExpired(q, all)} limit 1000`);
 }
+
+/** Locks one of them; false when its holder has renewed it meanwhile. */
+export async function lockExpiredLease(tx: Queryable, lease: Lease, all: boolean): Promise<boolean> {
+  const rows = await tx.query(sql`
+    select 1 from leases where log_id = ${lease.log_id} and run_id = ${lease.run_id} and node_id = ${lease.node_id}
+      and attempt = ${lease.attempt} and ${hasExpired(tx, all)} ${tx.dialect.forUpdate}`);
+  return rows.length > 0;
+}
+
+const hasExpired = (q: Queryable, all: boolean): Sql =>
+  sql`expires_at is not null ${all ? sql`` : sql`and expires_at < ${q.dialect.now}`}`;

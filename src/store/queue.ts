@@ -18,15 +18,18 @@ export async function liveRun(
   );
 }
 
-/** Claims a pending run for a node. Undefined: somebody else has it, or it is not its turn in its thread. */
+/**
+ * Claims a pending run for a node; `at` is when, by the database's clock. Undefined: somebody else has it, or it is not its
+ * turn in its thread.
+ */
 export async function claimRun(
   tx: Queryable,
   run: { log_id: number; run_id: string },
   node_id: string,
-): Promise<{ lease: Lease; run: MovedRun } | undefined> {
+): Promise<{ lease: Lease; run: MovedRun; at: string } | undefined> {
   const next = first(
-    await tx.query<{ run_id: string; status: RunStatus }>(sql`
-      select run_id, status from runs
+    await tx.query<{ run_id: string; status: RunStatus; at: string }>(sql`
+      select run_id, status, ${tx.dialect.now} as at from runs
       where log_id = ${run.log_id} and (status = 'running' or (status = 'pending' and due_at <= ${tx.dialect.now}))
       order by status desc, due_at, queue_number limit 1`),
   );
@@ -35,7 +38,7 @@ export async function claimRun(
   if (!moved) return undefined;
   const lease = { log_id: run.log_id, run_id: run.run_id, node_id, attempt: moved.attempt };
   await grantLease(tx, lease);
-  return { lease, run: moved };
+  return { lease, run: moved, at: next.at };
 }
 
 /** Runs that are due, longest due first, one per thread, of versions this node can execute. */

@@ -13,8 +13,8 @@ import type { Thread } from "../../src/core/thread.ts";
 import { accept } from "../../src/engine/accept.ts";
 import { createThread, type ThreadOrder } from "../../src/engine/create_thread.ts";
 import { Hints } from "../../src/engine/hints.ts";
-import { LostRuns } from "../../src/engine/lost_runs.ts";
 import type { Node } from "../../src/engine/node.ts";
+import { RunMemory } from "../../src/engine/run_memory.ts";
 import { tailRun, tailThread } from "../../src/engine/tail.ts";
 import { Worker } from "../../src/engine/worker.ts";
 import type { ProcessLimits } from "../../src/runner/limits.ts";
@@ -113,7 +113,8 @@ export class Engine {
       hints: new Hints(database),
       logger: quiet,
       watch: { began() {}, ended() {}, printed() {} },
-      lost: new LostRuns(),
+      lost: new RunMemory(),
+      unsure: new RunMemory(),
       artifacts: join(this.folder, "artifacts"),
       retentionDays: 30,
       webhookAllowPrivate: true,

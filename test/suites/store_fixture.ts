@@ -5,18 +5,18 @@ import { escapeTags } from "../../src/core/encoding.ts";
 import { runId } from "../../src/core/ids.ts";
 import { ItemLedger } from "../../src/core/items.ts";
 import type { Json, JsonObject } from "../../src/core/json.ts";
-import type { Lease } from "../../src/core/lease.ts";
 import type { ThreadStatus } from "../../src/core/moves.ts";
 import type { RunRequest } from "../../src/core/run.ts";
 import { Hints } from "../../src/engine/hints.ts";
-import { LostRuns } from "../../src/engine/lost_runs.ts";
 import type { Node } from "../../src/engine/node.ts";
 import { newLog } from "../../src/engine/node.ts";
+import { RunMemory } from "../../src/engine/run_memory.ts";
 import { runnerSettings } from "../../src/runner/settings.ts";
 import { Supervisor } from "../../src/runner/supervisor.ts";
 import { type NewCheckpoint, putCheckpoint } from "../../src/store/checkpoints.ts";
 import type { Database, Queryable } from "../../src/store/database.ts";
 import { putDevDeployment } from "../../src/store/deployments.ts";
+import type { Writer } from "../../src/store/events.ts";
 import { appendItems, readItems } from "../../src/store/items.ts";
 import { openView, readLog } from "../../src/store/logs.ts";
 import { migrate } from "../../src/store/migrate.ts";
@@ -51,7 +51,7 @@ export async function withStore(open: Open, body: (store: Store) => Promise<void
 }
 
 export type MadeRun = { log_id: number; run_id: string };
-export type HeldRun = MadeRun & { lease: Lease; run_number: number; run: MovedRun };
+export type HeldRun = MadeRun & Writer & { run: MovedRun };
 
 export class Store {
   database: Database;
@@ -75,7 +75,8 @@ export class Store {
       hints: new Hints(database),
       logger: quiet,
       watch: { began() {}, ended() {}, printed() {} },
-      lost: new LostRuns(),
+      lost: new RunMemory(),
+      unsure: new RunMemory(),
       artifacts: "no-artifacts",
       retentionDays: null,
       webhookAllowPrivate: false,
@@ -158,7 +159,7 @@ export class Store {
   async claim(run: MadeRun, node_id = "node_1"): Promise<HeldRun> {
     const claimed = await this.database.transaction((tx) => claimRun(tx, run, node_id));
     assert.ok(claimed, "the run was not to be had");
-    return { ...run, ...claimed, run_number: claimed.run.run_number! };
+    return { ...run, ...claimed, run_number: claimed.run.run_number!, batch: 0 };
   }
 
   async running(thread: ThreadRow | null, request: RunRequest = {}): Promise<HeldRun> {

@@ -229,7 +229,7 @@ export class Model {
     const { run_id, log_id } = run;
     const task = `task ${++this.#tasks}`;
     await this.#store.database.transaction(async (tx) => {
-      await appendEvents(tx, run.lease, run.run_number, []);
+      await appendEvents(tx, run, []);
       const ledger = await coldLedger(tx, log_id, []);
       const encoded = itemize(escapeTags(value), ledger);
       const items = ledger.takeNew();
@@ -269,7 +269,7 @@ export class Model {
     const checkpoint_id = this.#store.newId();
     const parent = base?.checkpoint_id ?? null;
     await this.#store.database.transaction(async (tx) => {
-      await appendEvents(tx, run.lease, run.run_number, [{ type: "custom", data: {} }]);
+      await appendEvents(tx, run, [{ type: "custom", data: {} }]);
       const view = await openView(tx, run.log_id);
       const row = parent === null ? undefined : await findCheckpoint(tx, view, namespace, parent);
       assert.ok(parent === null || row, "the parent is there");

@@ -42,7 +42,7 @@ async function runAt(store: Store, status: RunStatus): Promise<HeldRun & { threa
   const { thread_id } = thread;
   const never = { ...made, node_id: "node_1", attempt: 1 };
   if (status === "pending")
-    return { ...made, thread_id, lease: never, run_number: 0, run: {} as HeldRun["run"] };
+    return { ...made, thread_id, lease: never, run_number: 0, batch: 0, run: {} as HeldRun["run"] };
   const held = { ...(await store.claim(made)), thread_id };
   if (status === "running") return held;
   const name = moveNames.find((name) => moves[name].to === status && isOver(status))!;
@@ -82,7 +82,7 @@ export function runsSuite(name: string, open: Open): void {
       withStore(open, async (store) => {
         const thread = await store.thread();
         const run = await store.running(thread);
-        await store.database.transaction((tx) => appendEvents(tx, run.lease, run.run_number, events(3)));
+        await store.database.transaction((tx) => appendEvents(tx, run, events(3)));
         const before = await store.everything();
         const failed = store.database.transaction(async (tx) => {
           assert.ok(await make(tx, move, run));
@@ -137,10 +137,10 @@ export function runsSuite(name: string, open: Open): void {
         const before = await store.everything();
         const stale = store.database.transaction(async (tx) => {
           await store.put(run.log_id, { messages: [`${way}: late words`] }, { tx, run_id: run.run_id });
-          await appendEvents(tx, run.lease, run.run_number, events(1));
+          await appendEvents(tx, run, events(1));
         });
         await assert.rejects(stale, LeaseLost, way);
-        const empty = store.database.transaction((tx) => appendEvents(tx, run.lease, run.run_number, []));
+        const empty = store.database.transaction((tx) => appendEvents(tx, run, []));
         await assert.rejects(empty, LeaseLost, "a batch without events is refused as well");
         for (const move of ["succeed", "fail", "interrupt"] as const) {
           const moved = await store.database.transaction((tx) => make(tx, move, run, "late"));
@@ -172,9 +172,7 @@ export function runsSuite(name: string, open: Open): void {
               run = await store.claim(run, `node_${i + 1}`);
             }
             for (const size of sizes) {
-              await store.database.transaction((tx) =>
-                appendEvents(tx, run.lease, run.run_number, events(size, written + 1)),
-              );
+              await store.database.transaction((tx) => appendEvents(tx, run, events(size, written + 1)));
               written += size;
             }
           }
@@ -207,7 +205,7 @@ export function runsSuite(name: string, open: Open): void {
       const run = await store.running(await store.thread());
       const texts = Array.from({ length: 1_000 }, (_, n) => `${n} ${"x".repeat(2_000)}`);
       const large = texts.map((data) => ({ type: "custom", data }));
-      await store.database.transaction((tx) => appendEvents(tx, run.lease, run.run_number, large));
+      await store.database.transaction((tx) => appendEvents(tx, run, large));
       const read: unknown[] = [];
       for (let seq = 0; ; ) {
         const place = { run_number: run.run_number, seq };
@@ -229,7 +227,7 @@ export function runsSuite(name: string, open: Open): void {
         const run = await store.running(thread);
         assert.equal(run.run_number, n);
         for (let i = 0; i < 60; i++) {
-          await store.database.transaction((tx) => appendEvents(tx, run.lease, n, events(1, i)));
+          await store.database.transaction((tx) => appendEvents(tx, { ...run, run_number: n }, events(1, i)));
         }
         await store.database.transaction((tx) => make(tx, "succeed", run));
         for (let seq = 1; seq <= 61; seq++) places.push([n, seq]);
