@@ -1,8 +1,8 @@
 /** What only the embedded database promises: one server a folder, and nothing acknowledged is lost to a kill or a full disk. */
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,6 +12,7 @@ import { Problem } from "../src/core/problem.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { raw, sql } from "../src/store/sql.ts";
 import { DataFolderLocked, type Durability, SqliteDatabase } from "../src/store/sqlite.ts";
+import { smallDisk } from "./fixtures/disk.ts";
 
 const writer = fileURLToPath(new URL("fixtures/sqlite_writer.ts", import.meta.url));
 const ROUNDS = 6;
@@ -123,32 +124,9 @@ test("closing waits for what was asked before it, and leaves no write-ahead log 
   );
 });
 
-/** A disk of a few megabytes, or undefined where this user may not mount one. */
-function smallDisk(t: TestContext): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), "crewship-disk-"));
-  let mounted = false;
-  t.after(() => {
-    if (mounted) execFileSync("umount", ["-l", folder], { stdio: "pipe" });
-    rmSync(folder, { recursive: true });
-  });
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "tmpfs", folder], { stdio: "pipe" });
-    mounted = true;
-  } catch (error) {
-    const why = `NOT TESTED: the guarantee about a full disk needs root and mount. ${String((error as Error).message)}`;
-    assert.ok(!process.env.CREWSHIP_TEST_ALL, why);
-    console.error(why);
-    t.skip(why);
-    return undefined;
-  }
-  const disk = join(folder, "data");
-  mkdirSync(disk);
-  return disk;
-}
-
 for (const durability of ["full", "normal"] as const) {
   test(`on a full disk a write is a 503, nothing acknowledged is lost, and it works again with space (${durability})`, async (t) => {
-    const folder = smallDisk(t);
+    const folder = smallDisk(t, 12);
     if (!folder) return;
     const ballast = join(folder, "ballast");
     writeFileSync(ballast, Buffer.alloc(5 * 1024 * 1024));

@@ -8,6 +8,7 @@ import { findRun, showRuns } from "../store/runs.ts";
 import { signingSecret } from "../store/webhooks.ts";
 import { SLOW_TIMER_MS } from "./hints.ts";
 import { DELIVERIES_TOPIC, type Node } from "./node.ts";
+import { logFailure } from "./outage.ts";
 import { post, type Receipt } from "./post.ts";
 
 const AT_ONCE = 8;
@@ -40,7 +41,7 @@ export async function deliver(
         for (const delivery of await database.transaction((tx) => claimDeliveries(tx, free))) begin(delivery);
       }
     } catch (error) {
-      logger.error({ error: String(error) }, "could not look for deliveries");
+      logFailure(logger, error, "could not look for deliveries");
     }
     const timer =
       due === undefined ? undefined : setTimeout(wait.end, Math.max(0, Math.min(due, SLOW_TIMER_MS)));

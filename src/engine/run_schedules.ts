@@ -6,6 +6,7 @@ import { claimSchedules, type DueSchedule, nextScheduleMs, settleSchedule } from
 import { SLOW_TIMER_MS } from "./hints.ts";
 import { nextDue } from "./next_due.ts";
 import { type Node, SCHEDULES_TOPIC } from "./node.ts";
+import { logFailure } from "./outage.ts";
 import { runSchedule } from "./schedules.ts";
 import type { Worker } from "./worker.ts";
 
@@ -25,7 +26,7 @@ export async function runSchedules(node: Node, worker: Worker, signal: AbortSign
       }
     } catch (error) {
       dueMs = undefined;
-      logger.error({ error: String(error) }, "could not look for due schedules");
+      logFailure(logger, error, "could not look for due schedules");
     }
     const timer =
       dueMs === undefined ? undefined : setTimeout(wait.end, Math.max(0, Math.min(dueMs, SLOW_TIMER_MS)));

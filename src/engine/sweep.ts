@@ -13,6 +13,7 @@ import { sweepArtifacts } from "./artifacts.ts";
 import { deleteThread } from "./delete_thread.ts";
 import { giveBack } from "./give_back.ts";
 import type { Node } from "./node.ts";
+import { isUnavailable, logFailure } from "./outage.ts";
 import { keepLatest } from "./prune.ts";
 import { after, type Worker } from "./worker.ts";
 
@@ -24,11 +25,13 @@ const AFTER_OUTAGE_MS = RENEW_MS;
 const MAX_STEPS = 100;
 
 /**
- * Gives back the runs of nodes that are gone. `all`: no other node exists, so every held lease is one. Runs that
- * `worker` still executes are its own: a machine that slept has let their leases run out, and renews them now.
+ * Gives back the runs of nodes that are gone, not before a time by performance.now(). `all`: no other node exists, so every
+ * held lease is one. Runs that `worker` still executes are its own: a machine that slept has let their leases run out, and
+ * renews them now.
  */
-export async function recoverRuns(node: Node, all = false, worker?: Worker): Promise<number> {
+export async function recoverRuns(node: Node, all = false, worker?: Worker, notBefore = 0): Promise<number> {
   const leases = (await expiredLeases(node.database, all)).filter((lease) => !worker?.holds(lease));
+  if (performance.now() < notBefore) return 0;
   for (const lease of leases) {
     const reason = "The server that executed the run is gone, and this agent cannot be continued by another.";
     const seated = lease.node_id !== node.node_id || !node.unsure.has(lease.run_id);
@@ -39,7 +42,7 @@ export async function recoverRuns(node: Node, all = false, worker?: Worker): Pro
           await giveBack(tx, lease, reason, "node", { progressed: false, seated });
       });
     } catch (error) {
-      node.logger.error({ run_id: lease.run_id, error: String(error) }, "could not take a run back");
+      logFailure(node.logger, error, "could not take a run back", { run_id: lease.run_id });
     }
   }
   return leases.length;
@@ -47,21 +50,29 @@ export async function recoverRuns(node: Node, all = false, worker?: Worker): Pro
 
 /** Sweeps until the signal aborts. */
 export async function sweep(node: Node, worker: Worker, signal: AbortSignal): Promise<void> {
+  const { logger } = node;
+  let away = false;
   let recoverFrom = 0;
   let housekeepingDue = performance.now() + HOUSEKEEPING_MS;
   while (!signal.aborted) {
     await after(LEASE_SWEEP_MS, signal);
     if (signal.aborted) return;
     try {
-      const recovered = performance.now() < recoverFrom ? 0 : await recoverRuns(node, false, worker);
-      if (recovered > 0) node.logger.warn({ recovered }, "took runs back from a node that is gone");
+      const recovered = await recoverRuns(node, false, worker, recoverFrom);
+      if (away) logger.warn({}, "the database can be used again");
+      away = false;
+      if (recovered > 0) logger.warn({ recovered }, "took runs back from a node that is gone");
       if (performance.now() >= housekeepingDue) {
         await keepHouse(node);
         housekeepingDue = performance.now() + HOUSEKEEPING_MS;
       }
     } catch (error) {
       recoverFrom = performance.now() + AFTER_OUTAGE_MS;
-      node.logger.error({ error: String(error) }, "a sweep failed; the next one tries again");
+      if (isUnavailable(error)) {
+        if (!away)
+          logger.error({ error: (error as Error).message }, "the database cannot be used: trying on");
+        away = true;
+      } else logger.error({ error: String(error) }, "a sweep failed; the next one tries again");
     }
   }
 }

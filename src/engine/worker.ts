@@ -13,6 +13,7 @@ import { execute } from "./execute.ts";
 import { giveBack } from "./give_back.ts";
 import { SLOW_TIMER_MS, type Wait } from "./hints.ts";
 import { canceledRun, type Node, PENDING_TOPIC } from "./node.ts";
+import { logFailure } from "./outage.ts";
 
 /** How soon a renewal that failed is tried again. */
 const RENEW_AGAIN_MS = 500;
@@ -104,8 +105,8 @@ export class Worker {
     const all = Promise.all([...this.#held.values()].map((held) => held.over)).then(() => drained.abort());
     await Promise.race([all, after(drainMs, drained.signal)]);
     const left = [...this.#held.values()];
-    for (const { execution, stop } of left) {
-      const reason = "The server was stopped while the run was under way.";
+    const reason = "The server was stopped while the run was under way.";
+    const givenBack = left.map(async ({ execution, stop }) => {
       await changeLog(this.#node.database, execution.lease.log_id, (tx) =>
         giveBack(tx, execution.lease, reason, "drain", execution),
       )
@@ -114,7 +115,8 @@ export class Worker {
           this.#node.logger.error({ error: String(error) }, "could not give a run back"),
         );
       stop.abort();
-    }
+    });
+    await Promise.all(givenBack);
     await Promise.all(left.map((held) => held.over));
     this.#deafen();
   }
@@ -147,7 +149,7 @@ export class Worker {
         await this.#claimSome();
         dueMs = await nextDueMs(this.#node.database);
       } catch (error) {
-        this.#node.logger.error({ error: String(error) }, "could not look for pending runs");
+        logFailure(this.#node.logger, error, "could not look for pending runs");
       }
       const due =
         dueMs === undefined ? undefined : setTimeout(this.#wait.end, Math.min(dueMs, SLOW_TIMER_MS));
@@ -194,7 +196,7 @@ export class Worker {
         pauseMs = RENEW_MS;
       } catch (error) {
         pauseMs = RENEW_AGAIN_MS;
-        this.#node.logger.error({ error: String(error) }, "could not renew leases");
+        logFailure(this.#node.logger, error, "could not renew leases");
       }
     }
   }

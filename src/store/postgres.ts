@@ -16,6 +16,8 @@ import { raw, type Sql, sql } from "./sql.ts";
 const OLDEST_VERSION = 140_000;
 /** How long a transaction waits for a connection of the pool, and a connection for its server. */
 const CONNECT_MS = 5_000;
+/** How much longer than its statement may take, the node waits for an answer. */
+const DEAD_CONNECTION_MS = 5_000;
 /** A transaction that asks nothing for so long is ended by the database: its node hangs, and it holds locks. */
 const IDLE_TRANSACTION_MS = 3_000;
 /** How often a transaction is begun, when the database gives it up. */
@@ -86,6 +88,8 @@ export class PostgresDatabase implements Database {
     this.#pool = new pg.Pool({
       ...this.#connection(settings.url),
       max: pool,
+      // The database ends a statement by itself; this is for one whose connection went dead without a word.
+      query_timeout: statementTimeoutMs + DEAD_CONNECTION_MS,
       onConnect: async (client) => {
         await client.query(
           `set statement_timeout = ${statementTimeoutMs}; set idle_in_transaction_session_timeout = ${IDLE_TRANSACTION_MS};

@@ -29,7 +29,8 @@ const sentences: [RegExp, string][] = [
 /** Connections that broke or cannot be made, and a server that starts, stops or has run out of something. */
 const OUT_OF_REACH =
   /^(08|53|57P|58|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT$)/;
-const BROKEN = /Connection terminated|connection error|timeout exceeded when trying to connect|not queryable/;
+const BROKEN =
+  /Connection terminated|connection error|Query read timeout|timeout exceeded when trying to connect|not queryable/;
 
 /** What cannot be done now is a 503 that says why; anything else is as it was. */
 export function unavailable(error: unknown): unknown {

@@ -7,7 +7,7 @@ import type { Target } from "./campaign.ts";
 import type { Held, Kill, Kills } from "./kills.ts";
 import type { Random } from "./random.ts";
 import { ServerProcess } from "./server.ts";
-import { Tunnel } from "./tunnel.ts";
+import { type CommitFate, Tunnel } from "./tunnel.ts";
 
 /** How long a node or the database is away. */
 const AWAY_MS = [200, 3_000] as const;
@@ -124,6 +124,9 @@ export class Nodes implements Target {
   }
 }
 
+const fates: CommitFate[] = ["passes", "passes", "passes", "is lost", "is not answered"];
+const CUTTING_MS = 1_000;
+
 /** After these a node executes none of its runs any more, and has told nobody. */
 const deaths = new Set([
   "a node killed",
@@ -148,6 +151,11 @@ const kinds: Record<string, (nodes: Nodes, member: Member, random: Random) => Pr
   },
   async "connections cut"(_, { tunnel }) {
     tunnel.cut();
+  },
+  async "commits cut"(_, { tunnel }, random) {
+    tunnel.atCommit = () => random.pick(fates)!;
+    await pause(CUTTING_MS);
+    tunnel.atCommit = () => "passes";
   },
   async "the database out of a node's reach"(_, { tunnel }, random) {
     tunnel.refuse();
