@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import type { CrewshipClient } from "../../src/client/client.ts";
 import type { StreamEvent } from "../../src/client/events.ts";
 import { isLastEvent } from "../../src/core/moves.ts";
@@ -95,6 +96,62 @@ test("readers that do not read cost the server little, delay nobody, and go on w
     assert.deepEqual(seen, steady.slice(at + 1));
   }
 });
+
+test("200 readers that read slowly delay nobody, cost the server little, and each gets every event once", async (t) => {
+  const EVENTS = 2_000;
+  const SIZE = 1_000;
+  const READERS = 200;
+  const server = await ServerProcess.start({
+    project: "test/projects/echo-faulty",
+    // What is held counts, not what is yet to be collected.
+    nodeFlags: ["--max-old-space-size=192", "--max-semi-space-size=8"],
+  });
+  t.after(() => server.remove());
+  const client = server.client();
+  const say = async (events: number) => {
+    const { thread_id } = await client.createThread({ deployment_id: server.deployment_id });
+    return client.createRun(thread_id, {
+      input: { act: "speak", events, step_size: STEP, size: SIZE },
+      config: { recursion_limit: 100 },
+    });
+  };
+  await readThrough(client, (await say(EVENTS / 2)).run_id, []);
+  const before = residentBytes(server.pid);
+  const { run_id } = await say(EVENTS);
+  const readers = Promise.all(Array.from({ length: READERS }, () => slowReader(server, run_id)));
+  const steady: StreamEvent[] = [];
+  const started = performance.now();
+  await readThrough(client, run_id, steady);
+  const tookMs = Math.round(performance.now() - started);
+  const grown = residentBytes(server.pid) - before;
+  const texts = new Set(await readers);
+  const owed = READERS * EVENTS * SIZE;
+  t.diagnostic(
+    `${READERS} slow readers are owed ${megabytes(owed)}; one beside them had all after ${tookMs} ms; the server grew by ${megabytes(grown)}`,
+  );
+  assert.equal(texts.size, 1, "readers read different things");
+  const ids = [...[...texts][0]!.matchAll(/^id: (\d+)$/gm)].map(([, id]) => id);
+  assert.deepEqual(
+    ids,
+    steady.map(({ id }) => id),
+  );
+  assert.ok(grown < owed / 2, `the server grew by ${megabytes(grown)}`);
+});
+
+/** The frames of a whole stream, taken 64 KB at a time at most, with a pause after each. */
+async function slowReader(server: ServerProcess, run_id: string): Promise<string> {
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  await once(socket, "connect");
+  const headers = `Host: x\r\nAuthorization: Bearer ${server.apiKey}\r\nConnection: close\r\n`;
+  socket.write(`GET /v1/runs/${run_id}/events HTTP/1.0\r\n${headers}\r\n`);
+  let text = "";
+  for await (const bytes of socket) {
+    text += bytes;
+    await pause(50);
+  }
+  return text.slice(text.indexOf("\r\n\r\n"));
+}
 
 const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 
