@@ -6,20 +6,22 @@ import { raw, type Sql, sql } from "./sql.ts";
 
 const FOLDER = new URL("./migrations/", import.meta.url);
 
-const files = readdirSync(FOLDER)
+/** The texts of the migrations, in order. */
+const ours = readdirSync(FOLDER)
   .filter((name) => name.endsWith(".sql"))
-  .sort();
+  .sort()
+  .map((name) => readFileSync(new URL(name, FOLDER), "utf8"));
 
 /** The schema that this crewship reads and writes. */
-export const SCHEMA_VERSION = files.length;
+export const SCHEMA_VERSION = ours.length;
 
 /**
- * Each file is one transaction, except on a shared database one that builds indexes `concurrently`: there each statement
+ * Each migration is one transaction, except on a shared database one that builds indexes `concurrently`: there each statement
  * stands alone and may be repeated, so that a table with millions of rows is never locked for long.
  *
  * Throws when the database was written by a newer crewship.
  */
-export async function migrate(database: Database): Promise<void> {
+export async function migrate(database: Database, migrations: readonly string[] = ours): Promise<void> {
   await database.exclusively(async (ask) => {
     await ask(raw("create table if not exists schema_version (version bigint not null)"));
     const row = first(
@@ -28,14 +30,14 @@ export async function migrate(database: Database): Promise<void> {
       ),
     );
     const current = row?.version ?? 0;
-    if (current > SCHEMA_VERSION) {
+    if (current > migrations.length) {
       throw new Problem("bad_request", {
-        message: `This database has schema ${current}, and this crewship knows ${SCHEMA_VERSION}. Upgrade crewship and start again.`,
+        message: `This database has schema ${current}, and this crewship knows ${migrations.length}. Upgrade crewship and start again.`,
       });
     }
-    for (const [i, name] of files.entries()) {
+    for (const [i, text] of migrations.entries()) {
       if (i < current) continue;
-      const statements = statementsOf(database, readFileSync(new URL(name, FOLDER), "utf8"));
+      const statements = statementsOf(database, text);
       const alone = statements.filter((statement) => /\bconcurrently\b/.test(statement));
       for (const statement of alone) await buildIndex(ask, statement);
       await database.transaction(async (tx) => {

@@ -6,6 +6,7 @@
  * holders committed. What the database gives up (a deadlock) is begun again.
  */
 import { createHash } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { Problem } from "../core/problem.ts";
 import type { Database, Dialect, Transaction } from "./database.ts";
@@ -20,6 +21,9 @@ const CONNECT_MS = 5_000;
 const DEAD_CONNECTION_MS = 5_000;
 /** A transaction that asks nothing for so long is ended by the database: its node hangs, and it holds locks. */
 const IDLE_TRANSACTION_MS = 3_000;
+/** How often the migrations' lock is asked for, and after how long the log says what is waited for. */
+const LOCK_AGAIN_MS = 100;
+const TELL_OF_LOCK_MS = 2_000;
 /** How often a transaction is begun, when the database gives it up. */
 const MAX_TRIES = 10;
 /** Statements a connection keeps prepared; each costs the database some 20 KB. */
@@ -30,6 +34,13 @@ const MIGRATION_LOCK = createHash("sha256")
   .digest()
   .readBigInt64BE()
   .toString();
+
+async function tryLock(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>("select pg_try_advisory_lock($1) as locked", [
+    MIGRATION_LOCK,
+  ]);
+  return rows[0]!.locked;
+}
 
 /** A time as ISO 8601 text, UTC, milliseconds. */
 const text = (time: Sql): Sql =>
@@ -237,7 +248,12 @@ export class PostgresDatabase implements Database {
     client.on("error", () => undefined);
     try {
       await client.connect();
-      await client.query("select pg_advisory_lock($1)", [MIGRATION_LOCK]);
+      // Asked for again and again: who waits inside a statement is in turn waited for by an index built concurrently.
+      for (let tries = 1; !(await tryLock(client)); tries++) {
+        if (tries * LOCK_AGAIN_MS === TELL_OF_LOCK_MS)
+          this.#settings.warn({}, "another node is migrating the database: waiting until it is done");
+        await delay(LOCK_AGAIN_MS);
+      }
       await body((statement) => this.#ask(client as unknown as pg.PoolClient, statement));
     } catch (error) {
       throw unavailable(error);
