@@ -14,6 +14,8 @@ const HEALTHY_MS = 10_000;
 /** What the server may grow by while an agent or a reader misbehaves. */
 const MOST_GROWTH_MB = 150;
 
+/** And young objects in little of it: what the server holds counts, not what is yet to be collected. */
+const SMALL_HEAP = ["--max-old-space-size=128", "--max-semi-space-size=8"];
 /** What the agent prints when it floods. */
 const FLOOD_LINES = 100_000;
 const agents = [
@@ -27,11 +29,11 @@ let server: ServerProcess;
 for (const { name, project, aboveCeiling } of agents) {
   describe(`a LangGraph agent in ${name}`, () => {
     const servers: ServerProcess[] = [];
-    const start = async (nodeFlags: string[]) => {
-      server = await ServerProcess.start({ project, nodeFlags });
+    const start = async () => {
+      server = await ServerProcess.start({ project, nodeFlags: SMALL_HEAP });
       servers.push(server);
     };
-    before(() => start([]));
+    before(start);
     // What one test broke must not fail the next.
     beforeEach(() =>
       until("a run succeeds", async () => (await run({ act: "nothing" })).status === "succeeded", 30_000),
@@ -141,8 +143,7 @@ for (const { name, project, aboveCeiling } of agents) {
     test("readers that never read cost bounded memory and delay no other", async (t) => {
       const readers = 40;
       const events = 20_000;
-      // A small heap, and young objects in little of it: what is held counts, not what is yet to be collected.
-      await start(["--max-old-space-size=128", "--max-semi-space-size=8"]);
+      await start();
       await run({ act: "nothing" });
       const before = server.residentMb();
       const { thread_id, run_id } = await accept({ act: "speak", events, step_size: 2_000, size: 1_000 });
