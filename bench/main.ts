@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { firstEventCase } from "./cases/first_event.ts";
 import { longThreadCase } from "./cases/long_thread.ts";
+import { nodesCase } from "./cases/nodes.ts";
 import { pythonTurnCase } from "./cases/python_turn.ts";
 import { throughputCase } from "./cases/throughput.ts";
 import { tokensCase } from "./cases/tokens.ts";
 import { turnCase } from "./cases/turn.ts";
 import { format, type Table } from "./measure.ts";
 
-const all = [turnCase, firstEventCase, throughputCase, tokensCase, longThreadCase, pythonTurnCase];
+const all = [turnCase, firstEventCase, throughputCase, tokensCase, longThreadCase, nodesCase, pythonTurnCase];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

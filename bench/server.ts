@@ -7,5 +7,12 @@ const project = fileURLToPath(new URL("agent", import.meta.url));
 /** For a profile: flags of the server's Node, such as `--cpu-prof --cpu-prof-dir=/tmp/profile`. */
 const nodeFlags = (process.env.CREWSHIP_BENCH_NODE_FLAGS ?? "").split(" ").filter(Boolean);
 
-export const startEcho = () => ServerProcess.start({ project, name: "echo", nodeFlags });
+/** Over SQLite, or over the PostgreSQL at an address. */
+export const startEcho = (databaseUrl?: string) =>
+  ServerProcess.start({
+    project,
+    name: "echo",
+    nodeFlags,
+    ...(databaseUrl === undefined ? {} : { databaseUrl }),
+  });
 export const startStream = () => ServerProcess.start({ project, name: "stream", nodeFlags });
