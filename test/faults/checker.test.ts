@@ -54,7 +54,7 @@ const damages: [name: string, statement: string, finding: RegExp][] = [
   ["a number is missing", `delete from event_batches where ${batches} and first_seq = 2`, /stand where 2 to/],
   ["a number stands twice", `update event_batches set first_seq = first_seq - 1 where ${last}`, /stand where/],
   ["a thread is busy", `update threads set status = 'busy' where ${thread}`, /is busy and should be idle/],
-  ["a lease is left", `insert into leases select log_id, run_id, 'node', 1, null, 9 from runs where ${run}`, /left a lease/],
+  ["a lease is left", `insert into leases select log_id, run_id, 'node', 1, null, 9, 0 from runs where ${run}`, /left a lease/],
   ["a message is lost", `update items set body = '"gone"' where ${thread} and last_number = (select min(last_number) from items where ${thread})`, /differs|cannot be read/],
   ["a thread went back to an earlier state", `update logs set head_position = (select min(position) from checkpoints where ${thread} and step = 1) where ${thread}`, /differs/],
   ["two runs wrote by turns", `update checkpoints set ${run} where ${thread} and position = (select max(position) from checkpoints where ${thread})`, /wrote again after another run had begun/],
