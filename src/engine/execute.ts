@@ -180,10 +180,13 @@ async function store(
   const { database } = node;
   const { lease } = execution;
   execution.batch++;
-  await outlast(signal, async (again) => {
-    if (again && (await hasBatch(database, lease, execution.batch))) return;
-    await changeLog(database, lease.log_id, body);
-  });
+  await outlast(signal, (again) =>
+    changeLog(database, lease.log_id, async (tx) => {
+      // Asked behind the lock: the earlier commit, if it is still under way, holds it.
+      if (again && (await hasBatch(tx, lease, execution.batch))) return;
+      await body(tx);
+    }),
+  );
 }
 
 /** Stores a batch in as few commits as its reads allow; true when it held the run's end. */
