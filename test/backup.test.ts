@@ -20,7 +20,7 @@ import { check } from "./faults/checker.ts";
 import { Random } from "./faults/random.ts";
 import { ServerProcess } from "./faults/server.ts";
 import { until } from "./faults/until.ts";
-import { freshPostgresUrl } from "./fixtures/database.ts";
+import { freshPostgresUrl } from "./fixtures/fresh_postgres.ts";
 
 const cli = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 const project = "test/projects/echo-messages";

@@ -8,7 +8,7 @@ import { SLOW_TIMER_MS } from "../src/engine/hints.ts";
 import { findRun } from "../src/store/runs.ts";
 import { raw, sql } from "../src/store/sql.ts";
 import { until } from "./faults/until.ts";
-import { freshPostgresUrl, openPostgres } from "./fixtures/database.ts";
+import { freshPostgresUrl, openPostgres } from "./fixtures/fresh_postgres.ts";
 import {
   assertWhole,
   DRAIN_MS,

@@ -5,7 +5,7 @@ import { migrate, SCHEMA_VERSION } from "../src/store/migrate.ts";
 import type { PostgresDatabase } from "../src/store/postgres.ts";
 import { raw, sql } from "../src/store/sql.ts";
 import { until } from "./faults/until.ts";
-import { freshPostgresUrl, openPostgres } from "./fixtures/database.ts";
+import { freshPostgresUrl, openPostgres } from "./fixtures/fresh_postgres.ts";
 
 const table = "create table large (id bigint primary key, name text not null)";
 const index = "create index concurrently large_by_name on large (name)";

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { migrate, SCHEMA_VERSION } from "../src/store/migrate.ts";
-import { openPostgres } from "./fixtures/database.ts";
+import { openPostgres } from "./fixtures/fresh_postgres.ts";
 import { Cluster } from "./fixtures/postgres.ts";
 
 const cli = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));

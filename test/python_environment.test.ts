@@ -364,7 +364,7 @@ test("a run waits until its packages are there, and a change of what is asked fo
   server.onActivity(({ kind, status }) => kind === "agent_preparing" && statuses.push(status));
   const loading = server.reload();
   const run = await call("POST", "/v1/runs", { deployment_id, input: { n: 1 } });
-  await until("the installer is at work", () => pids().length === 2);
+  await until("the installer is at work", () => pids().length === 2 && statuses.includes("output"));
   put(folder, { "requirements.txt": "six\n" });
   server.prepareAgain();
   assert.equal(await loading, null);

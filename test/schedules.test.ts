@@ -39,14 +39,16 @@ async function until<T>(what: string, look: () => Promise<T | undefined | false>
 }
 
 /** As if the schedule had been due so long ago, and nobody had been there. Returns the due time. */
-async function makeDue(database: Database, { schedule_id }: Schedule, ago_s = 5): Promise<string> {
-  await database.transaction(async (tx) => {
+function makeDue(database: Database, { schedule_id }: Schedule, ago_s = 5): Promise<string> {
+  return database.transaction(async (tx) => {
     const due = tx.dialect.nowPlus(-ago_s);
-    await tx.query(sql`
-      update schedules set next_due_at = ${due}, next_attempt_at = ${due} where schedule_id = ${schedule_id}`);
+    // Told by this statement: a moment after the commit the time may be settled, and the next one stand there.
+    const [row] = await tx.query<{ next_due_at: string }>(sql`
+      update schedules set next_due_at = ${due}, next_attempt_at = ${due} where schedule_id = ${schedule_id}
+      returning next_due_at`);
     tx.hint(SCHEDULES_TOPIC);
+    return row!.next_due_at;
   });
-  return (await findSchedule(database, schedule_id))!.next_due_at!;
 }
 
 /** Waits until the due time has been seen to. */

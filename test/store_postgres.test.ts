@@ -1,5 +1,5 @@
 import { after, before } from "node:test";
-import { openPostgres } from "./fixtures/database.ts";
+import { openPostgres } from "./fixtures/fresh_postgres.ts";
 import { sharedCluster } from "./fixtures/postgres.ts";
 import { type Open, storeSuite } from "./suites/store.suite.ts";
 

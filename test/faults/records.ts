@@ -2,7 +2,7 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Queryable } from "../../src/store/database.ts";
 import { type Sql, sql } from "../../src/store/sql.ts";
-import { openPostgres } from "../fixtures/database.ts";
+import { openPostgres } from "../fixtures/fresh_postgres.ts";
 
 export type Records = { q: Queryable; close(): Promise<void> };
 
