@@ -8,9 +8,9 @@ const LOOK_MS = 1_000;
 
 /** The process leads its group, so whatever it started goes too. */
 const watch = `
-const parent = process.ppid;
+const { workerData } = require("node:worker_threads");
 setInterval(() => {
-  if (process.ppid !== parent) process.kill(-process.pid, "SIGKILL");
+  if (process.ppid !== workerData) process.kill(-process.pid, "SIGKILL");
 }, ${LOOK_MS});
 `;
 
@@ -18,6 +18,8 @@ export function endWithServer(): void {
   // Limits keep the thread's own heap small; it allocates nothing.
   new Worker(watch, {
     eval: true,
+    // Looked up here: the thread may begin after the server is gone.
+    workerData: process.ppid,
     resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
   }).unref();
 }

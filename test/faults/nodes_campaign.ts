@@ -1,5 +1,6 @@
 /**
- * Guarantees 1 to 7 on three nodes over PostgreSQL. CREWSHIP_FAULTS_MINUTES=10 makes 10 minutes of the 40 seconds, CREWSHIP_FAULTS_SEED repeats the draws of an earlier one.
+ * Guarantees 1 to 7 on three nodes over PostgreSQL. CREWSHIP_FAULTS_MINUTES=10 makes it the long one,
+ * CREWSHIP_FAULTS_SEED repeats the draws of an earlier one.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
