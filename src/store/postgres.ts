@@ -35,10 +35,14 @@ const MIGRATION_LOCK = createHash("sha256")
   .readBigInt64BE()
   .toString();
 
+/** Begins a transaction that holds the lock; false: another does. The lock of a session would outlive us behind a pooler. */
 async function tryLock(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ locked: boolean }>("select pg_try_advisory_lock($1) as locked", [
-    MIGRATION_LOCK,
-  ]);
+  await client.query("begin; set local idle_in_transaction_session_timeout = 0");
+  // Without parameters: a portal would keep its snapshot, for whose end an index built concurrently waits.
+  const { rows } = await client.query<{ locked: boolean }>(
+    `select pg_try_advisory_xact_lock(${MIGRATION_LOCK}) as locked`,
+  );
+  if (!rows[0]!.locked) await client.query("rollback");
   return rows[0]!.locked;
 }
 
@@ -243,22 +247,28 @@ export class PostgresDatabase implements Database {
   }
 
   async exclusively(body: (ask: (statement: Sql) => Promise<unknown>) => Promise<void>): Promise<void> {
-    // A session of its own: it ends with its process, and the lock with it.
-    const client = new pg.Client(this.#connection(this.#settings.listenUrl ?? this.#settings.url));
-    client.on("error", () => undefined);
+    // Sessions of their own: the lock goes with its process. What is asked stands outside the lock's transaction, as an
+    // index built concurrently must, and is under no time limit.
+    const [lock, other] = [1, 2].map(
+      () => new pg.Client(this.#connection(this.#settings.listenUrl ?? this.#settings.url)),
+    ) as [pg.Client, pg.Client];
     try {
-      await client.connect();
+      for (const client of [lock, other]) await client.on("error", () => undefined).connect();
       // Asked for again and again: who waits inside a statement is in turn waited for by an index built concurrently.
-      for (let tries = 1; !(await tryLock(client)); tries++) {
+      for (let tries = 1; !(await tryLock(lock)); tries++) {
         if (tries * LOCK_AGAIN_MS === TELL_OF_LOCK_MS)
           this.#settings.warn({}, "another node is migrating the database: waiting until it is done");
         await delay(LOCK_AGAIN_MS);
       }
-      await body((statement) => this.#ask(client as unknown as pg.PoolClient, statement));
+      await body((statement) => {
+        const { text, values } = statement.render((index) => `$${index}`);
+        return other.query(text, values);
+      });
+      await lock.query("commit");
     } catch (error) {
       throw unavailable(error);
     } finally {
-      await client.end().catch(() => undefined);
+      for (const client of [lock, other]) await client.end().catch(() => undefined);
     }
   }
 
