@@ -39,6 +39,8 @@ export type Config = Readonly<{
   /** How long events and files are kept after their run is over, in days; null: for ever. */
   retentionDays: number | null;
   logLevel: LogLevel;
+  /** The key that seals the values of variables, 32 bytes; null: one of our own making. */
+  secretKey: Uint8Array | null;
   /** A key that is always accepted with every right; null: none. */
   apiKey: string | null;
   /** Absolute folder of what can be made again: the environments of agents in Python. */
@@ -126,6 +128,7 @@ export function readConfig(
       choice("--webhook-allow-private", setting("webhookAllowPrivate"), ["true", "false"] as const) ===
       "true",
     logLevel: choice("--log-level", setting("logLevel"), logLevels),
+    secretKey: secretKey(environment.CREWSHIP_SECRET_KEY),
     apiKey: environment.CREWSHIP_API_KEY || null,
     cache: join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "crewship"),
     machine: hostname(),
@@ -159,6 +162,15 @@ function postgresUrl(name: string, text: string): string | null {
   if (text === "") return null;
   if (URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)) return text;
   throw new ConfigError(`${name} takes an address such as postgres://user:password@host:5432/database.`);
+}
+
+function secretKey(text: string | undefined): Uint8Array | null {
+  if (!text) return null;
+  const bytes = Buffer.from(text.trim(), /^[0-9a-f]{64}$/i.test(text.trim()) ? "hex" : "base64");
+  if (bytes.length === 32) return bytes;
+  throw new ConfigError(
+    "CREWSHIP_SECRET_KEY takes 32 bytes in base64 or hex. `openssl rand -base64 32` makes one.",
+  );
 }
 
 function choice<T extends string>(name: string, text: string, options: readonly T[]): T {

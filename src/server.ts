@@ -1,16 +1,18 @@
 /** The composition root: builds everything, starts it, and stops it in reverse. */
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseEnv } from "node:util";
 import { pino } from "pino";
 import { type Config, type LocalServer, localConfigFolder } from "./config.ts";
 import { prefixedId } from "./core/ids.ts";
 import { isOver } from "./core/moves.ts";
 import type { RunError } from "./core/run.ts";
-import { Interpreters } from "./deploy/interpreters.ts";
+import { AgentVariables } from "./deploy/agent_variables.ts";
+import { Builds } from "./deploy/builds.ts";
+import { Installations } from "./deploy/installations.ts";
 import { type Manifest, readManifest } from "./deploy/manifest.ts";
+import { Secrets } from "./deploy/secrets.ts";
 import { agentVersion } from "./engine/agent_version.ts";
 import { deliver } from "./engine/deliver.ts";
 import { Hints } from "./engine/hints.ts";
@@ -22,16 +24,16 @@ import { Worker } from "./engine/worker.ts";
 import { type App, makeHttp } from "./http/app.ts";
 import { hashKey } from "./http/auth.ts";
 import { newKey } from "./http/v1/keys.ts";
-import { agentEnvironment } from "./runner/environment.ts";
 import { Supervisor } from "./runner/supervisor.ts";
 import type { Database } from "./store/database.ts";
-import { listDeployments, putDevDeployment, type VersionRow } from "./store/deployments.ts";
+import { listDeployments } from "./store/deployments.ts";
 import { createKey, findKey } from "./store/keys.ts";
 import { migrate } from "./store/migrate.ts";
 import { PostgresDatabase } from "./store/postgres.ts";
 import { findRun } from "./store/runs.ts";
 import { sql } from "./store/sql.ts";
 import { SqliteDatabase } from "./store/sqlite.ts";
+import { putDevDeployment, type VersionRow } from "./store/versions.ts";
 
 /** Something a person watching the server wants to read. */
 export type Activity = {
@@ -72,6 +74,8 @@ export type RunningServer = {
 const CLOSE_GRACE_MS = 3_000;
 /** How long the agent of a dev folder may take to load when the server starts or reloads. */
 const DEV_LOAD_MS = 60_000;
+/** How long a build may take: its packages, then the agent's own loading. */
+const BUILD_LOAD_MS = 30 * 60_000;
 
 export async function startServer(config: Config, options: { dev: Manifest | null }): Promise<RunningServer> {
   const logger = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
@@ -99,20 +103,31 @@ async function startOn(
     logger,
     onOutput: (line, stream, version_id) => {
       logger.info({ version_id, stream }, line);
+      builds.note(version_id, line);
       tell({ kind: "agent_output", text: line });
     },
   });
-  const interpreters = new Interpreters({
+  const installations = new Installations({
+    database,
     cacheFolder: config.cache,
     environment: config.environment,
     onProgress: ({ version_id, deployment_id }, progress) => {
       logger[progress.status === "output" ? "debug" : "info"]({ version_id }, progress.text);
+      builds.note(version_id, progress.text);
       const name = deployments.find((served) => served.deployment_id === deployment_id)?.name;
       tell({ kind: "agent_preparing", ...(name === undefined ? {} : { deployment: name }), ...progress });
     },
   });
-  // Read once, and again when the folder is loaded anew: a change of .env is one of its source.
-  const variables = new Map<string, Record<string, string>>();
+  const secrets = new Secrets({
+    given: config.secretKey,
+    path: database.dialect.shared ? null : join(config.data, "secret.key"),
+  });
+  const variables = new AgentVariables({
+    database,
+    secrets,
+    caller: config.environment,
+    folder: options.dev?.directory ?? null,
+  });
   const node: Node = {
     node_id: prefixedId("node", randomBytes(12)),
     machine: config.machine,
@@ -126,15 +141,26 @@ async function startOn(
     lost: new RunMemory(),
     unsure: new RunMemory(),
     watch: watchRuns(database, tell, logger),
-    agentVariables(version) {
-      const known = variables.get(version.version_id);
-      if (known) return known;
-      const read = agentVariables(config, options.dev, version);
-      variables.set(version.version_id, read);
-      return read;
-    },
-    interpreter: (version, signal) => interpreters.of(version, signal),
+    prepare: async (version, environment, signal) => ({
+      version: { ...agentVersion(version), ...(await installations.of(version, signal)) },
+      environment,
+      ...(await variables.of(version, environment)),
+      signal,
+    }),
   };
+  const builds = new Builds({
+    node_id: node.node_id,
+    database,
+    load: async (version, signal) => {
+      const limited = AbortSignal.any([signal, AbortSignal.timeout(BUILD_LOAD_MS)]);
+      return supervisor.load(await node.prepare(version, version.environment ?? "production", limited));
+    },
+    wait: (topic, signal) => node.hints.wait(topic, signal).over,
+    logger,
+  });
+  // What a start before this one left of uploads that it had not checked.
+  const uploads = join(config.data, "uploads");
+  rmSync(uploads, { recursive: true, force: true });
   await database.transaction((tx) =>
     tx.query(
       sql`insert into nodes (node_id, machine, started_at) values (${node.node_id}, ${node.machine}, ${tx.dialect.now})`,
@@ -147,7 +173,15 @@ async function startOn(
   const deployments = await served(database, version?.deployment_id);
   const worker = new Worker(node, config.role === "api" ? 0 : config.concurrency);
   const closing = new AbortController();
-  const app: App = { node, worker, serverKey: config.apiKey, closing: closing.signal, logger };
+  const app: App = {
+    node,
+    worker,
+    secrets,
+    uploads,
+    serverKey: config.apiKey,
+    closing: closing.signal,
+    logger,
+  };
   const http = await makeHttp(app, { origins: config.cors, healthOnly: config.role === "worker" });
   const url = await http.listen({ host: config.host, port: config.port });
   const apiKey = await adminKey(database, config);
@@ -157,18 +191,14 @@ async function startOn(
   const sweeping = sweep(node, worker, closing.signal);
   const delivering = deliver(node, closing.signal);
   const scheduling = runSchedules(node, worker, closing.signal);
+  const building = config.role === "api" ? undefined : builds.run(closing.signal);
 
   async function load(): Promise<string | null> {
     if (!version) return null;
     const name = options.dev!.name;
     try {
-      const python = await interpreters.of(version, closing.signal);
-      await supervisor.load({
-        version: { ...agentVersion(version), python },
-        environment: "production",
-        env: node.agentVariables(version),
-        signal: AbortSignal.timeout(DEV_LOAD_MS),
-      });
+      const prepared = await node.prepare(version, "production", closing.signal);
+      await supervisor.load({ ...prepared, signal: AbortSignal.timeout(DEV_LOAD_MS) });
       tell({ kind: "agent_loaded", deployment: name });
       return null;
     } catch (error) {
@@ -195,13 +225,13 @@ async function startOn(
         readManifest(options.dev.directory, options.dev.name),
         config.machine,
       );
-      variables.clear();
-      interpreters.forget(version.version_id);
+      variables.forget();
+      installations.forget(version.version_id);
       supervisor.reload(version.version_id);
       return load();
     },
     prepareAgain() {
-      if (version) interpreters.forget(version.version_id);
+      if (version) installations.forget(version.version_id);
     },
     onActivity(listener) {
       activities.on("activity", listener);
@@ -215,7 +245,8 @@ async function startOn(
       clearTimeout(impatient);
       // Before the installations: a run that waits for one is given back, and does not fail with it.
       await worker.close(config.drainMs);
-      await interpreters.close();
+      await building;
+      await installations.close();
       await sweeping;
       await delivering;
       await scheduling;
@@ -300,14 +331,6 @@ async function deployFolder(database: Database, manifest: Manifest, machine: str
     version = await database.transaction((tx) => putDevDeployment(tx, folder, ids));
   });
   return version!;
-}
-
-/** `dev` shares the caller's environment and the project's .env with the agent; `serve` only what any program needs. */
-function agentVariables(config: Config, dev: Manifest | null, version: VersionRow): Record<string, string> {
-  if (dev?.directory !== version.directory) return agentEnvironment("serve", config.environment, {});
-  const path = join(version.directory, ".env");
-  const own = existsSync(path) ? (parseEnv(readFileSync(path, "utf8")) as Record<string, string>) : {};
-  return agentEnvironment("dev", config.environment, own);
 }
 
 /** The full key of this data folder, made at the first start and kept in a file only its owner can read. */

@@ -128,6 +128,7 @@ function wish(
       ...version,
     },
     environment: "production",
+    secrets: [],
     env: { PATH: process.env.PATH!, ...env },
     log_id: 1,
     alone: false,

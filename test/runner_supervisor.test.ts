@@ -46,6 +46,7 @@ function wish(
       runner: { ...settings, ...runner },
     },
     environment: "production",
+    secrets: [],
     env,
     log_id,
     alone,

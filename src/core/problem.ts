@@ -48,6 +48,31 @@ const catalogue = {
   ],
   no_version: [409, (d: Details) => `No running version found for ${d.environment} environment`],
   wrong_deployment: [409, (d: Details) => `Thread ${d.thread_id} belongs to another deployment.`],
+  deployment_exists: [
+    409,
+    (d: Details) => `There is a deployment called ${d.name}. Choose another name, or deploy into that one.`,
+  ],
+  folder_deployment: [
+    409,
+    (d: Details) => `${d.deployment_id} is a folder under \`crewship dev\`, which serves what is in it.`,
+  ],
+  version_not_ready: [
+    409,
+    (d: Details) => `Version ${d.version_id} is ${d.status}, so nothing can point at it.`,
+  ],
+  version_active: [
+    409,
+    (d: Details) => `${d.environments} points at version ${d.version_id}. Activate another one there first.`,
+  ],
+  no_version_before: [
+    409,
+    (d: Details) => `No earlier version has served ${d.environment}, so there is nothing to roll back to.`,
+  ],
+  no_secret_key: [
+    409,
+    () =>
+      "Several nodes may share this database, so all of them need the same key for its secrets: set CREWSHIP_SECRET_KEY (`openssl rand -base64 32` makes one) and start them again.",
+  ],
   idempotency_mismatch: [
     409,
     () => "This Idempotency-Key was used with another body. Use a new key for a new request.",

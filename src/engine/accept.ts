@@ -9,12 +9,12 @@ import type { Json } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
 import type { AcceptedRun, MultitaskStrategy, RunRequest } from "../core/run.ts";
 import type { Transaction } from "../store/database.ts";
-import { activeVersion } from "../store/deployments.ts";
 import type { Attempt } from "../store/idempotency.ts";
 import { lockLog } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
 import { createRun } from "../store/runs.ts";
 import { occupyThread, type ThreadRow } from "../store/threads.ts";
+import { activeVersion } from "../store/versions.ts";
 import { begin, type Execution } from "./begin.ts";
 import { cancelIn } from "./cancel.ts";
 import { checkAnswer, checkForm, checkNodes } from "./check_command.ts";
@@ -48,7 +48,7 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
       claimed = undefined;
       const answer = await once(tx, order.attempt, async () => {
         const run = await store(tx, node, order);
-        if (place && run.machine === node.machine && !worker.isSettling(run.log_id)) {
+        if (place && (run.machine ?? node.machine) === node.machine && !worker.isSettling(run.log_id)) {
           claimed = await begin(tx, node, run);
         }
         if (!claimed) tx.hint(PENDING_TOPIC);
@@ -77,7 +77,7 @@ type StoredRun = {
   run_id: string;
   version_id: string;
   version_number: number;
-  machine: string;
+  machine: string | null;
 };
 
 async function store(tx: Transaction, node: Node, order: RunOrder): Promise<StoredRun> {

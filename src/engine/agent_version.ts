@@ -2,15 +2,14 @@
 import type { AgentVersion } from "../runner/pool.ts";
 import type { ChatKeys } from "../runner/protocol.ts";
 import type { RunnerSettings } from "../runner/settings.ts";
-import type { VersionRow } from "../store/deployments.ts";
+import type { VersionRow } from "../store/versions.ts";
 
-/** Without the interpreter, which has to be prepared first. */
-export function agentVersion(version: VersionRow): Omit<AgentVersion, "python"> {
+/** Without what has to be prepared on the node first. */
+export function agentVersion(version: VersionRow): Omit<AgentVersion, "python" | "directory"> {
   return {
     version_id: version.version_id,
     framework: version.framework,
     entrypoint: version.entrypoint,
-    directory: version.directory,
     chat: JSON.parse(version.chat) as ChatKeys,
     runner: JSON.parse(version.runner) as RunnerSettings,
   };

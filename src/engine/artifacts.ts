@@ -2,21 +2,14 @@
  * The files a run leaves. The agent writes them into a folder of the run's own; when the run is over they are stored by
  * content, and the folder goes.
  */
-import { createHash } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, open, readdir, rm } from "node:fs/promises";
+import { open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isArtifactName } from "../core/artifact.ts";
 import type { Event } from "../core/event.ts";
 import { isOver } from "../core/moves.ts";
-import {
-  addArtifacts,
-  closeBlob,
-  contentType,
-  openBlob,
-  putPiece,
-  type StoredFile,
-} from "../store/artifacts.ts";
+import { addArtifacts, contentType, type StoredFile } from "../store/artifacts.ts";
+import { storeBlob } from "../store/blobs.ts";
 import { findRun } from "../store/runs.ts";
 import type { Node } from "./node.ts";
 
@@ -28,7 +21,6 @@ const MAX_FILES = 1_000;
 const MAX_ENTRIES = 10_000;
 /** Of each file that is left out the run says why, up to so many. */
 const MAX_NOTES = 20;
-const PIECE_BYTES = 256 * 1024;
 
 /** What was found in a run's folder; its content is stored. `notes`: why something was left out. */
 export type Gathered = { files: StoredFile[]; notes: string[] };
@@ -147,45 +139,9 @@ async function storeFile(
     if (stat.size > room) {
       return `The file ${name} is no artifact: a run's files may have ${MAX_RUN_BYTES / MEGABYTE} MB together.`;
     }
-    const { sha256, size } = await digest(handle);
-    if (await node.database.transaction((tx) => openBlob(tx, sha256, size))) return { name, size, sha256 };
-    const again = await digest(handle, (piece, body) =>
-      node.database.transaction((tx) => putPiece(tx, sha256, piece, body)),
-    );
-    if (again.sha256 !== sha256) return `The file ${name} is no artifact: it changed after the run's end.`;
-    await node.database.transaction((tx) => closeBlob(tx, sha256));
-    return { name, size, sha256 };
+    const stored = await storeBlob(node.database, handle, MAX_FILE_BYTES);
+    return stored ? { name, ...stored } : `The file ${name} is no artifact: it changed after the run's end.`;
   } finally {
     await handle.close();
   }
-}
-
-/** Reads the file from its beginning, no further than a file may be long. */
-async function digest(
-  handle: FileHandle,
-  take?: (piece: number, body: Uint8Array) => Promise<void>,
-): Promise<{ sha256: string; size: number }> {
-  const hash = createHash("sha256");
-  let size = 0;
-  for (let piece = 0; size <= MAX_FILE_BYTES; piece++) {
-    const body = await readFully(handle, size);
-    if (body.length === 0) break;
-    hash.update(body);
-    size += body.length;
-    await take?.(piece, body);
-    if (body.length < PIECE_BYTES) break;
-  }
-  return { sha256: hash.digest("hex"), size };
-}
-
-/** Pieces are of equal size whatever a read returns, so that the same content has the same pieces. */
-async function readFully(handle: FileHandle, position: number): Promise<Uint8Array> {
-  const buffer = Buffer.alloc(PIECE_BYTES);
-  let filled = 0;
-  while (filled < PIECE_BYTES) {
-    const { bytesRead } = await handle.read(buffer, filled, PIECE_BYTES - filled, position + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return buffer.subarray(0, filled);
 }

@@ -1,10 +1,10 @@
 /** A node begins to execute a run: the claim, the lease and the run's first event are one fact. */
 import type { Transaction } from "../store/database.ts";
-import { getVersion, type VersionRow } from "../store/deployments.ts";
 import { appendEvents, type Writer } from "../store/events.ts";
 import { claimRun } from "../store/queue.ts";
 import type { MovedRun } from "../store/runs.ts";
 import { readHead } from "../store/threads.ts";
+import { getVersion, type VersionRow } from "../store/versions.ts";
 import { logTopic, type Node } from "./node.ts";
 
 /** A run this node holds. */

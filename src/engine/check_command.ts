@@ -5,9 +5,8 @@ import type { RunError, RunRequest } from "../core/run.ts";
 import type { Interrupt } from "../core/thread.ts";
 import { LoadError } from "../runner/errors.ts";
 import type { Queryable } from "../store/database.ts";
-import { activeVersion, type VersionRow } from "../store/deployments.ts";
 import { answeredIds, newestBranch, openQuestions, questionsAt } from "../store/questions.ts";
-import { agentVersion } from "./agent_version.ts";
+import { activeVersion, type VersionRow } from "../store/versions.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
 import type { Node } from "./node.ts";
 
@@ -83,13 +82,7 @@ function breakpoints(names: string[] | "*" | undefined): string[] {
 async function nodesOf(node: Node, version: VersionRow): Promise<string[] | undefined> {
   const signal = AbortSignal.timeout(LOAD_TIMEOUT_MS);
   try {
-    const python = await node.interpreter(version, signal);
-    const { graph } = await node.supervisor.load({
-      version: { ...agentVersion(version), python },
-      environment: "production",
-      env: node.agentVariables(version),
-      signal,
-    });
+    const { graph } = await node.supervisor.load(await node.prepare(version, "production", signal));
     const nodes = isObject(graph) && Array.isArray(graph.nodes) ? graph.nodes : [];
     const names = nodes.flatMap((drawn) => (isObject(drawn) ? [String(drawn.id)] : []));
     const known = names.filter((name) => !ALWAYS.includes(name));

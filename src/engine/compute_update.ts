@@ -11,10 +11,9 @@ import { AgentLost, LoadError } from "../runner/errors.ts";
 import type { RunnerMessageOf, RunStart } from "../runner/protocol.ts";
 import type { Slot } from "../runner/supervisor.ts";
 import type { CheckpointRow } from "../store/checkpoints.ts";
-import type { VersionRow } from "../store/deployments.ts";
 import { readLog, type View } from "../store/logs.ts";
 import type { ThreadRow } from "../store/threads.ts";
-import { agentVersion } from "./agent_version.ts";
+import type { VersionRow } from "../store/versions.ts";
 import { answerRead } from "./answer_read.ts";
 import type { Node } from "./node.ts";
 
@@ -72,15 +71,8 @@ async function takeSlot(
   signal: AbortSignal,
 ): Promise<Slot> {
   try {
-    const python = await node.interpreter(version, signal);
-    return await node.supervisor.acquire({
-      version: { ...agentVersion(version), python },
-      environment: "production",
-      env: node.agentVariables(version),
-      log_id: thread.log_id,
-      alone: false,
-      signal,
-    });
+    const prepared = await node.prepare(version, "production", signal);
+    return await node.supervisor.acquire({ ...prepared, log_id: thread.log_id, alone: false });
   } catch (error) {
     if (error instanceof LoadError) throw new Problem("agent_unavailable", { message: error.message });
     if (!signal.aborted) throw error;

@@ -78,15 +78,8 @@ async function takeSlot(node: Node, { lease, run, version }: Execution, signal: 
   const patientUntil = performance.now() + (lease.attempt > 1 ? PATIENCE_MS : 0);
   for (;;) {
     try {
-      const python = await node.interpreter(version, signal);
-      return await node.supervisor.acquire({
-        version: { ...agentVersion(version), python },
-        environment: run.environment,
-        env: node.agentVariables(version),
-        log_id: lease.log_id,
-        alone,
-        signal,
-      });
+      const prepared = await outlast(signal, () => node.prepare(version, run.environment, signal));
+      return await node.supervisor.acquire({ ...prepared, log_id: lease.log_id, alone });
     } catch (error) {
       if (!(error instanceof LoadError) || performance.now() > patientUntil) throw error;
       await delay(ASK_AGAIN_MS, undefined, { signal });

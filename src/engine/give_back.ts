@@ -1,10 +1,10 @@
 /** What becomes of a run whose agent process or node is gone: continued by a new attempt, or failed as worker_lost. */
 import { type Lease, type Loss, MAX_LOST_NODES, MAX_LOST_PROCESSES } from "../core/lease.ts";
 import type { Transaction } from "../store/database.ts";
-import { getVersion } from "../store/deployments.ts";
 import { revokeLease } from "../store/leases.ts";
 import { clearHiddenLog } from "../store/logs.ts";
 import { advance, findRun, noteLoss } from "../store/runs.ts";
+import { getVersion } from "../store/versions.ts";
 import { failure } from "./commit.ts";
 import { hintMoved, logTopic, PENDING_TOPIC } from "./node.ts";
 

@@ -1,11 +1,11 @@
 /** What every part of the engine works with: one node, its database and its agent processes. */
 import { randomBytes } from "node:crypto";
 import { logId } from "../core/ids.ts";
-import type { Supervisor } from "../runner/supervisor.ts";
+import type { LoadRequest, Supervisor } from "../runner/supervisor.ts";
 import type { Database, Queryable, Transaction } from "../store/database.ts";
-import type { VersionRow } from "../store/deployments.ts";
 import { createLog } from "../store/logs.ts";
 import type { MovedRun } from "../store/runs.ts";
+import type { VersionRow } from "../store/versions.ts";
 import type { Execution } from "./begin.ts";
 import type { Hints } from "./hints.ts";
 import type { RunMemory } from "./run_memory.ts";
@@ -38,13 +38,11 @@ export type Node = {
   lost: RunMemory;
   /** Runs claimed here, as far as is known: the answer to the commit was lost, so no agent process was given them. */
   unsure: RunMemory;
-  /** The environment variables of a version's agent process. */
-  agentVariables(version: VersionRow): Record<string, string>;
   /**
-   * The absolute path of the Python that runs the version, null for an agent in Node. Waits for its environment to be
-   * made, until the signal aborts. Throws a LoadError.
+   * What an agent process of the version needs: its source and packages on this node, its environment variables. Waits for
+   * them to be there, until the signal aborts. Throws a LoadError.
    */
-  interpreter(version: VersionRow, signal: AbortSignal): Promise<string | null>;
+  prepare(version: VersionRow, environment: string, signal: AbortSignal): Promise<LoadRequest>;
 };
 
 /** The topic on which readers of a thread log (its runs, events and state) are told to look. */

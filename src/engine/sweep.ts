@@ -1,6 +1,6 @@
 /** The node's housekeeping: runs whose holder is gone, threads past their time, and entries nothing needs any more. */
 import { RENEW_MS } from "../core/lease.ts";
-import { sweepBlob } from "../store/artifacts.ts";
+import { sweepBlob } from "../store/blobs.ts";
 import { sweepDeliveries } from "../store/deliveries.ts";
 import { forgetOldAnswers } from "../store/idempotency.ts";
 import { mergeItems } from "../store/items.ts";

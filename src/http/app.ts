@@ -5,6 +5,7 @@ import swaggerUi from "@fastify/swagger-ui";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import { MAX_DEPTH, nestsDeeperThan } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
+import type { Secrets } from "../deploy/secrets.ts";
 import type { Logger, Node } from "../engine/node.ts";
 import type { Worker } from "../engine/worker.ts";
 import { authenticate, requireRole } from "./auth.ts";
@@ -22,6 +23,10 @@ const REQUEST_TIMEOUT_MS = 60_000;
 export type App = {
   node: Node;
   worker: Worker;
+  /** Seals the values of variables. */
+  secrets: Secrets;
+  /** The folder of uploads that are not checked yet. */
+  uploads: string;
   /** A key that is always accepted; null: none. */
   serverKey: string | null;
   /** Aborts when the server begins to close: streams end, and their readers reconnect. */

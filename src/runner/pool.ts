@@ -5,6 +5,7 @@
 import type { Framework } from "../core/deployment.ts";
 import { type AgentLost, LoadError } from "./errors.ts";
 import type { Forks } from "./forks.ts";
+import type { Mask } from "./mask.ts";
 import type { AgentProcess, LoadedAgent } from "./process.ts";
 import type { ChatKeys } from "./protocol.ts";
 import type { RunnerSettings } from "./settings.ts";
@@ -53,6 +54,8 @@ export type Hosted = {
 export class Pool {
   version: AgentVersion;
   env: Record<string, string>;
+  /** Of the present environment's secrets. */
+  mask: Mask | undefined;
   readonly environment: string;
   readonly hosted: Hosted[] = [];
   /** Makes the processes of a Python version that has one for each run. */
@@ -72,6 +75,7 @@ export class Pool {
     version: AgentVersion,
     environment: string,
     env: Record<string, string>,
+    mask: Mask | undefined,
     cores: number,
     forks: Forks,
     start: (pool: Pool) => AgentProcess,
@@ -79,6 +83,7 @@ export class Pool {
     this.version = version;
     this.environment = environment;
     this.env = env;
+    this.mask = mask;
     this.#cores = cores;
     this.forks = forks;
     this.#start = start;

@@ -20,15 +20,17 @@ import {
   WARM_SHARE,
 } from "./limits.ts";
 import { LineCutter } from "./lines.ts";
+import type { Mask } from "./mask.ts";
 import { AgentOutput, type OnOutput } from "./output.ts";
 import {
+  type AgentError,
   type ChatKeys,
   parseRunnerMessage,
   type RunnerMessage,
   type RunStart,
   type ServerMessage,
 } from "./protocol.ts";
-import { AgentRun, type RunHost } from "./run.ts";
+import { AgentRun, type RunHost, type RunMessage } from "./run.ts";
 
 export type AgentProcessOptions = {
   /** Makes the child. Rejects when it cannot be started; the message completes "The agent process …". */
@@ -39,6 +41,8 @@ export type AgentProcessOptions = {
   directory: string;
   chat: ChatKeys;
   memoryMb: number;
+  /** Hides its secrets in what it tells people. */
+  mask?: Mask | undefined;
   /** A line printed outside any run. */
   onOutput: OnOutput;
   /** The process has been silent for so long, with a run under way. Called once per silence. */
@@ -257,7 +261,7 @@ export class AgentProcess {
         this.#loading.resolve({ schemas: message.schemas ?? null, graph: message.graph ?? null });
         return;
       case "load_failed":
-        this.#loading.reject(new LoadError(message.error));
+        this.#loading.reject(new LoadError(this.#masked(message.error)));
         void this.stop();
         return;
       case "alive":
@@ -269,9 +273,27 @@ export class AgentProcess {
         const run = this.#runs.get(message.run_id);
         if (!run) return;
         this.#unheard.delete(run);
-        run.deliver(message, bytes);
+        run.deliver(this.#shown(message), bytes);
       }
     }
+  }
+
+  /** The message without secrets, where it is for people. */
+  #shown(message: RunMessage): RunMessage {
+    const { mask } = this.#options;
+    if (!mask) return message;
+    if (message.type === "event")
+      return {
+        ...message,
+        events: message.events.map(({ type, data }) => ({ type, data: mask.json(data) })),
+      };
+    if (message.type === "done" && message.error) return { ...message, error: this.#masked(message.error) };
+    return message;
+  }
+
+  #masked(error: AgentError): AgentError {
+    const { mask } = this.#options;
+    return mask ? (mask.json(error) as AgentError) : error;
   }
 
   #remember(memoryMb: number): void {
@@ -336,7 +358,8 @@ export class AgentProcess {
   }
 
   #loss(): AgentLost {
-    const stderr = this.#output[1]?.tail() ?? "";
+    const printed = this.#output[1]?.tail() ?? "";
+    const stderr = this.#options.mask?.text(printed) ?? printed;
     const { code, signal } = this.#exit ?? { code: null, signal: null };
     return new AgentLost(this.#reason ?? this.#ownEnd(code, signal, stderr), code, signal, stderr);
   }

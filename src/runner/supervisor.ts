@@ -10,6 +10,7 @@ import type { Child } from "./child.ts";
 import { spawnRunner } from "./command.ts";
 import { Forks } from "./forks.ts";
 import { PROCESS_LIMITS, type ProcessLimits } from "./limits.ts";
+import { maskOf } from "./mask.ts";
 import type { OnOutput } from "./output.ts";
 import { type AgentVersion, type Hosted, Pool } from "./pool.ts";
 import { AgentProcess, type LoadedAgent } from "./process.ts";
@@ -35,6 +36,8 @@ export type LoadRequest = {
   environment: string;
   /** The whole environment of the process, from agentEnvironment. Processes with another one are replaced. */
   env: Record<string, string>;
+  /** Values of the environment that nobody is shown. */
+  secrets: readonly string[];
   signal: AbortSignal;
 };
 export type AcquireRequest = LoadRequest & {
@@ -187,13 +190,14 @@ export class Supervisor {
     }
   }
 
-  #pool({ version, environment, env }: LoadRequest): Pool {
+  #pool({ version, environment, env, secrets }: LoadRequest): Pool {
     const key = JSON.stringify([version.version_id, environment]);
     const known = this.#pools.get(key);
     if (known) {
       known.version = version;
       if (!isDeepStrictEqual(known.env, env)) {
         known.env = env;
+        known.mask = maskOf(secrets);
         known.drain();
       }
       return known;
@@ -204,7 +208,9 @@ export class Supervisor {
     const forks = new Forks((details, message) =>
       this.#options.logger.warn({ ...about, ...details }, message),
     );
-    const pool = new Pool(version, environment, env, cores, forks, (pool) => this.#start(pool));
+    const pool = new Pool(version, environment, env, maskOf(secrets), cores, forks, (pool) =>
+      this.#start(pool),
+    );
     this.#pools.set(key, pool);
     return pool;
   }
@@ -220,6 +226,7 @@ export class Supervisor {
       directory: version.directory,
       chat: version.chat,
       memoryMb: version.runner.memory_mb,
+      mask: pool.mask,
       onOutput: this.#outputOf(pool, () => child.pid),
       onHung: (silentMs) =>
         logger.warn(
@@ -253,9 +260,12 @@ export class Supervisor {
     });
   }
 
-  #outputOf({ version: { version_id }, environment }: Pool, pid: () => number | undefined): OnOutput {
+  #outputOf(pool: Pool, pid: () => number | undefined): OnOutput {
+    const { version, environment } = pool;
+    const { version_id } = version;
     const { logger, onOutput } = this.#options;
-    return (line, stream) => {
+    return (text, stream) => {
+      const line = pool.mask?.text(text) ?? text;
       if (onOutput) onOutput(line, stream, version_id);
       else logger.info({ version_id, environment, pid: pid(), stream }, line);
     };

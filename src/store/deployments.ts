@@ -1,8 +1,9 @@
-/** Deployments, their versions, and which version each environment points at. */
+/** Deployments, and which version each of their environments points at. */
 import type { Deployment, Framework } from "../core/deployment.ts";
-import type { JsonObject } from "../core/json.ts";
+import type { Environment } from "../core/run.ts";
 import { first, type Queryable } from "./database.ts";
 import { join, sql, where } from "./sql.ts";
+import type { VersionRow } from "./versions.ts";
 
 type DeploymentRow = {
   deployment_id: string;
@@ -12,51 +13,16 @@ type DeploymentRow = {
   created_at: string;
 };
 
-export type VersionRow = {
-  version_id: string;
-  deployment_id: string;
-  number: number;
-  framework: Framework;
-  entrypoint: string;
-  /** Runner settings, JSON. */
-  runner: string;
-  machine: string;
-  directory: string;
-  /** `[deployment] python` in crewship.toml. */
-  python: string | null;
-  /** The deployment's keys for chat surfaces, JSON. */
-  chat: string;
-  status: "ready" | "failed";
-  created_at: string;
-};
-
-const columns = sql`version_id, deployment_id, number, framework, entrypoint, runner, machine, directory, python, status, created_at`;
-/** A version with what it takes from its deployment. */
-const version = sql`
-  select ${columns},
-    (select chat from deployments where deployments.deployment_id = versions.deployment_id) as chat
-  from versions`;
-
-/** The version an environment points at, if it has one. */
-export async function activeVersion(
-  q: Queryable,
-  deployment_id: string,
-  environment: string,
-): Promise<VersionRow | undefined> {
-  return first(
-    await q.query<VersionRow>(sql`
-      ${version} where version_id = (
-        select version_id from environments
-        where deployment_id = ${deployment_id} and environment = ${environment})`),
-  );
-}
-
-export async function getVersion(q: Queryable, version_id: string): Promise<VersionRow | undefined> {
-  return first(await q.query<VersionRow>(sql`${version} where version_id = ${version_id}`));
-}
-
 export async function deploymentExists(q: Queryable, deployment_id: string): Promise<boolean> {
   return (await q.query(sql`select 1 from deployments where deployment_id = ${deployment_id}`)).length > 0;
+}
+
+/** Locks the deployment: its versions and environments change one after another. False: there is none. */
+export async function lockDeployment(tx: Queryable, deployment_id: string): Promise<boolean> {
+  const rows = await tx.query(
+    sql`select 1 from deployments where deployment_id = ${deployment_id} ${tx.dialect.forUpdate}`,
+  );
+  return rows.length > 0;
 }
 
 export async function listDeployments(
@@ -83,50 +49,73 @@ export async function listDeployments(
   }));
 }
 
-export type DevFolder = {
-  name: string;
-  framework: Framework;
-  entrypoint: string;
-  runner: JsonObject;
-  chat: { input_key: string | null; output_key: string | null };
-  machine: string;
-  directory: string;
-  python: string | null;
-};
-
-/**
- * The deployment of a folder under `crewship dev`: made once, its single version updated ever after, so the same
- * folder keeps its deployment id in the same database. `ids` are used when it is new.
- */
-export async function putDevDeployment(
+/** False: the name is taken. */
+export async function createDeployment(
   tx: Queryable,
-  folder: DevFolder,
-  ids: { deployment_id: string; version_id: string },
-): Promise<VersionRow> {
-  const known = first(
-    await tx.query<VersionRow>(sql`
-      ${version} where machine = ${folder.machine} and directory = ${folder.directory}`),
-  );
-  const deployment_id = known?.deployment_id ?? ids.deployment_id;
-  const version_id = known?.version_id ?? ids.version_id;
-  const taken = await tx.query(
-    sql`select 1 from deployments where name = ${folder.name} and deployment_id <> ${deployment_id}`,
-  );
-  const name = taken.length > 0 ? `${folder.name}-${deployment_id.slice(-6)}` : folder.name;
-  await tx.query(sql`
+  { deployment_id, name, framework }: { deployment_id: string; name: string; framework: Framework },
+): Promise<boolean> {
+  const chat = JSON.stringify({ input_key: null, output_key: null });
+  const rows = await tx.query(sql`
     insert into deployments (deployment_id, name, framework, chat, created_at)
-    values (${deployment_id}, ${name}, ${folder.framework}, ${JSON.stringify(folder.chat)}, ${tx.dialect.now})
-    on conflict (deployment_id) do update set name = excluded.name, framework = excluded.framework, chat = excluded.chat`);
+    values (${deployment_id}, ${name}, ${framework}, ${chat}, ${tx.dialect.now})
+    on conflict (name) do nothing returning deployment_id`);
+  return rows.length > 0;
+}
+
+/** Points an environment at a version that is ready; its runs go on, new ones take this. The caller holds the deployment. */
+export async function activate(tx: Queryable, version: VersionRow, environment: string): Promise<void> {
+  const { deployment_id, version_id, framework, chat } = version;
   await tx.query(sql`
-    insert into versions (${columns})
-    values (${version_id}, ${deployment_id}, 1, ${folder.framework}, ${folder.entrypoint},
-      ${JSON.stringify(folder.runner)}, ${folder.machine}, ${folder.directory}, ${folder.python}, 'ready', ${tx.dialect.now})
-    on conflict (version_id) do update set framework = excluded.framework, entrypoint = excluded.entrypoint,
-      runner = excluded.runner, python = excluded.python`);
-  for (const environment of ["production", "staging"]) {
+    insert into environments (deployment_id, environment, version_id)
+    values (${deployment_id}, ${environment}, ${version_id})
+    on conflict (deployment_id, environment) do update set version_id = excluded.version_id`);
+  await tx.query(sql`
+    insert into activations (deployment_id, environment, number, version_id, activated_at)
+    values (${deployment_id}, ${environment},
+      (select coalesce(max(number), 0) + 1 from activations
+        where deployment_id = ${deployment_id} and environment = ${environment}),
+      ${version_id}, ${tx.dialect.now})`);
+  const isMain: Environment = "production";
+  if (environment === isMain)
     await tx.query(sql`
-      insert into environments (deployment_id, environment, version_id)
-      values (${deployment_id}, ${environment}, ${version_id}) on conflict do nothing`);
-  }
-  return (await getVersion(tx, version_id))!;
+      update deployments set framework = ${framework}, chat = ${chat} where deployment_id = ${deployment_id}`);
+}
+
+/** The number of the version that an environment points at. */
+export async function activeNumber(
+  q: Queryable,
+  deployment_id: string,
+  environment: string,
+): Promise<number | undefined> {
+  const row = first(
+    await q.query<{ number: number }>(sql`
+      select versions.number from environments join versions on versions.version_id = environments.version_id
+      where environments.deployment_id = ${deployment_id} and environments.environment = ${environment}`),
+  );
+  return row?.number;
+}
+
+/** The newest version before this one that has served the environment and still can. */
+export async function versionBefore(
+  q: Queryable,
+  { deployment_id, number }: VersionRow,
+  environment: string,
+): Promise<string | undefined> {
+  const row = first(
+    await q.query<{ version_id: string }>(sql`
+      select versions.version_id from versions
+      where deployment_id = ${deployment_id} and number < ${number} and status = 'ready' and exists (
+        select 1 from activations where activations.deployment_id = ${deployment_id}
+          and activations.environment = ${environment} and activations.version_id = versions.version_id)
+      order by number desc limit 1`),
+  );
+  return row?.version_id;
+}
+
+/** The environments that point at a version. */
+export async function environmentsOf(q: Queryable, version_id: string): Promise<string[]> {
+  const rows = await q.query<{ environment: string }>(
+    sql`select environment from environments where version_id = ${version_id} order by environment`,
+  );
+  return rows.map(({ environment }) => environment);
 }

@@ -49,7 +49,7 @@ export async function claimableRuns(
 ): Promise<{ log_id: number; run_id: string; version_id: string }[]> {
   return q.query(sql`
     select runs.log_id, runs.run_id, runs.version_id from runs join versions on versions.version_id = runs.version_id
-    where runs.status = 'pending' and runs.due_at <= ${q.dialect.now} and versions.machine = ${machine}
+    where runs.status = 'pending' and runs.due_at <= ${q.dialect.now} and (versions.machine is null or versions.machine = ${machine})
       and not exists (select 1 from runs other where other.log_id = runs.log_id and (other.status = 'running'
         or (other.status = 'pending' and (other.due_at, other.queue_number) < (runs.due_at, runs.queue_number))))
     order by runs.due_at limit ${limit}`);

@@ -11,6 +11,7 @@ import { Problem, type ProblemCode } from "../../src/core/problem.ts";
 import type { AcceptedRun, Run, RunRequest } from "../../src/core/run.ts";
 import type { Thread } from "../../src/core/thread.ts";
 import { accept } from "../../src/engine/accept.ts";
+import { agentVersion } from "../../src/engine/agent_version.ts";
 import { createThread, type ThreadOrder } from "../../src/engine/create_thread.ts";
 import { Hints } from "../../src/engine/hints.ts";
 import type { Node } from "../../src/engine/node.ts";
@@ -21,11 +22,11 @@ import type { ProcessLimits } from "../../src/runner/limits.ts";
 import { runnerSettings } from "../../src/runner/settings.ts";
 import { Supervisor } from "../../src/runner/supervisor.ts";
 import type { Database } from "../../src/store/database.ts";
-import { putDevDeployment } from "../../src/store/deployments.ts";
 import type { Attempt } from "../../src/store/idempotency.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { findRun, showRuns } from "../../src/store/runs.ts";
 import { findThread, showThread } from "../../src/store/threads.ts";
+import { putDevDeployment } from "../../src/store/versions.ts";
 import { freshDatabaseUrl, openDatabase } from "../fixtures/database.ts";
 
 const DEADLINE_MS = 20_000;
@@ -118,8 +119,13 @@ export class Engine {
       artifacts: join(this.folder, "artifacts"),
       retentionDays: 30,
       webhookAllowPrivate: true,
-      agentVariables: () => ({ PATH: process.env.PATH ?? "" }),
-      interpreter: async () => null,
+      prepare: async (version, environment, signal) => ({
+        version: { ...agentVersion(version), directory: version.directory!, python: null },
+        environment,
+        env: { PATH: process.env.PATH ?? "" },
+        secrets: [],
+        signal,
+      }),
     };
     const worker = new Worker(node, concurrency);
     worker.begin();

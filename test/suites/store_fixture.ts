@@ -7,6 +7,7 @@ import { ItemLedger } from "../../src/core/items.ts";
 import type { Json, JsonObject } from "../../src/core/json.ts";
 import type { ThreadStatus } from "../../src/core/moves.ts";
 import type { RunRequest } from "../../src/core/run.ts";
+import { agentVersion } from "../../src/engine/agent_version.ts";
 import { Hints } from "../../src/engine/hints.ts";
 import type { Node } from "../../src/engine/node.ts";
 import { newLog } from "../../src/engine/node.ts";
@@ -15,7 +16,6 @@ import { runnerSettings } from "../../src/runner/settings.ts";
 import { Supervisor } from "../../src/runner/supervisor.ts";
 import { type NewCheckpoint, putCheckpoint } from "../../src/store/checkpoints.ts";
 import type { Database, Queryable } from "../../src/store/database.ts";
-import { putDevDeployment } from "../../src/store/deployments.ts";
 import type { Writer } from "../../src/store/events.ts";
 import { appendItems, readItems } from "../../src/store/items.ts";
 import { openView, readLog } from "../../src/store/logs.ts";
@@ -24,6 +24,7 @@ import { claimRun } from "../../src/store/queue.ts";
 import { createRun, type MovedRun } from "../../src/store/runs.ts";
 import { raw, sql } from "../../src/store/sql.ts";
 import { createThread, findThread, occupyThread, type ThreadRow } from "../../src/store/threads.ts";
+import { putDevDeployment } from "../../src/store/versions.ts";
 import { itemize } from "./encoded_values.ts";
 
 /** How a suite gets a database: a fresh one each time, which can be closed and opened again on the same data. */
@@ -80,8 +81,13 @@ export class Store {
       artifacts: "no-artifacts",
       retentionDays: null,
       webhookAllowPrivate: false,
-      agentVariables: () => ({}),
-      interpreter: async () => null,
+      prepare: async (version, environment, signal) => ({
+        version: { ...agentVersion(version), directory: version.directory!, python: null },
+        environment,
+        env: {},
+        secrets: [],
+        signal,
+      }),
     };
   }
 

@@ -3,8 +3,8 @@ import { Readable } from "node:stream";
 import { Type } from "typebox";
 import { Artifact, isArtifactName } from "../../core/artifact.ts";
 import { Problem } from "../../core/problem.ts";
-import type { Node } from "../../engine/node.ts";
-import { findArtifact, listArtifacts, readPiece } from "../../store/artifacts.ts";
+import { findArtifact, listArtifacts } from "../../store/artifacts.ts";
+import { readBlob } from "../../store/blobs.ts";
 import { endpoint } from "../endpoint.ts";
 import { runOf } from "./runs.ts";
 
@@ -55,19 +55,10 @@ export const download = endpoint(
       ? `${file.content_type}; charset=utf-8`
       : file.content_type;
     reply.headers({ "content-type": type, "content-length": file.size });
-    await reply.send(Readable.from(pieces(app.node, file.sha256), { objectMode: false }));
+    await reply.send(Readable.from(readBlob(app.node.database, file.sha256), { objectMode: false }));
     return undefined;
   },
 );
-
-/** One piece at a time, as the reader takes them. */
-async function* pieces({ database }: Node, sha256: string): AsyncGenerator<Uint8Array> {
-  for (let piece = 0; ; piece++) {
-    const body = await readPiece(database, sha256, piece);
-    if (!body) return;
-    yield body;
-  }
-}
 
 function matches(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
