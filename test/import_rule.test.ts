@@ -28,6 +28,8 @@ const fileMayImport: Record<string, string[]> = {
   "src/cli/serve.ts": ["server", "deploy"],
   "src/cli/dev.ts": ["server", "deploy"],
   "src/cli/backup.ts": ["store"],
+  "src/cli/deploy.ts": ["deploy"],
+  "src/cli/init.ts": ["deploy"],
 };
 
 /** Of these targets only types may be taken: nothing of them is loaded. */
@@ -36,8 +38,17 @@ const typesOnly: { from: string; to: RegExp }[] = [
   { from: "config", to: /^src\/store\// },
   { from: "cli", to: /^src\/deploy\// },
 ];
-/** The manifest is read by the command that serves its folder. */
-const mayLoad = new Set(["src/cli/dev.ts src/deploy/manifest.ts"]);
+/** A project's folder is read by the commands that serve, describe or send it. */
+const mayLoad = new Set([
+  "src/cli/dev.ts src/deploy/manifest.ts",
+  "src/cli/init.ts src/deploy/manifest.ts",
+  "src/cli/init.ts src/deploy/propose.ts",
+  "src/cli/init.ts src/deploy/source_rules.ts",
+  "src/cli/deploy.ts src/deploy/archive.ts",
+  "src/cli/deploy.ts src/deploy/manifest.ts",
+  "src/cli/deploy.ts src/deploy/source_files.ts",
+  "src/cli/deploy.ts src/deploy/source_rules.ts",
+]);
 
 type Import = { file: string; line: number; specifier: string; isType: boolean };
 

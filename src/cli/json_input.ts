@@ -12,14 +12,19 @@ const MOST_CONTEXT_CHARACTERS = 60;
 export async function readJson(option: string, text: string): Promise<Json> {
   if (text !== "-") return parseJson(option, text);
   if (process.stdin.isTTY) throw new UsageError(`${option} - reads JSON from a pipe: echo '{}' | crewship …`);
+  return parseJson(option, await readStdin(option));
+}
+
+/** All of standard input. `what` is what it is for. Throws a UsageError. */
+export async function readStdin(what: string): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MAX_STDIN_BYTES) throw new UsageError(`${option} takes at most 10 MB.`);
+    if (bytes > MAX_STDIN_BYTES) throw new UsageError(`${what} takes at most 10 MB.`);
     chunks.push(chunk);
   }
-  return parseJson(option, Buffer.concat(chunks).toString("utf8"));
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 export function parseJson(option: string, text: string): Json {

@@ -2,13 +2,17 @@
 import { Command } from "commander";
 import { VERSION } from "../version.ts";
 import { addBackup } from "./backup.ts";
+import { addDeploy } from "./deploy.ts";
 import { addDev } from "./dev.ts";
+import { addEnv } from "./env.ts";
+import { addInit } from "./init.ts";
 import { addInvoke } from "./invoke.ts";
 import { addKeys } from "./keys.ts";
 import { addRuns } from "./runs.ts";
 import { addSchedules } from "./schedules.ts";
 import { addServe } from "./serve.ts";
 import { addThread } from "./thread.ts";
+import { addVersions } from "./versions.ts";
 import { addWebhooks } from "./webhooks.ts";
 
 const examples = `
@@ -38,6 +42,10 @@ export function makeProgram(): Command {
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false });
   addDev(program);
   addServe(program);
+  addInit(program);
+  addDeploy(program);
+  addVersions(program);
+  addEnv(program);
   addInvoke(program);
   addThread(program);
   addRuns(program);

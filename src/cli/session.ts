@@ -4,6 +4,7 @@ import { CrewshipClient } from "../client/client.ts";
 import { readClientConfig } from "../config.ts";
 import type { Deployment } from "../core/deployment.ts";
 import { Interrupted, UsageError } from "./failure.ts";
+import { deploymentHere } from "./link.ts";
 
 export type GlobalOptions = { url?: string; apiKey?: string; json?: boolean };
 export type Session = { client: CrewshipClient; json: boolean };
@@ -17,14 +18,17 @@ export function openSession(command: Command): Session {
   return { client: new CrewshipClient({ url, apiKey }), json };
 }
 
-/** The deployment that was named, or the only one there is. */
+/** The deployment that was named, the one deployed from here, or the only one there is. */
 export async function chosenDeployment(client: CrewshipClient, id: string | undefined): Promise<Deployment> {
   if (id !== undefined) return client.getDeployment(id);
   const { deployments } = await client.listDeployments();
+  const here = deploymentHere(client.url);
+  const linked = deployments.find(({ deployment_id }) => deployment_id === here);
+  if (linked) return linked;
   const [only, ...others] = deployments;
   if (only === undefined) {
     throw new UsageError(
-      `The server at ${client.url} has no deployment. \`crewship dev\` in a project's folder makes one.`,
+      `The server at ${client.url} has no deployment. \`crewship dev\` or \`crewship deploy\` in a project's folder makes one.`,
     );
   }
   if (others.length > 0) {

@@ -4,10 +4,10 @@
  */
 import type { Artifact } from "../core/artifact.ts";
 import type { Checkpoint, ThreadState } from "../core/checkpoint.ts";
-import type { Deployment } from "../core/deployment.ts";
+import type { Deployment, Framework, Variable, Version, VersionDetails } from "../core/deployment.ts";
 import { isObject, type Json, type JsonObject } from "../core/json.ts";
-import type { RunStatus, ThreadStatus } from "../core/moves.ts";
-import type { AcceptedRun, Run, RunRequest } from "../core/run.ts";
+import { isLastEvent, type RunStatus, type ThreadStatus } from "../core/moves.ts";
+import type { AcceptedRun, Environment, Run, RunRequest } from "../core/run.ts";
 import type { NewSchedule, Schedule, SchedulePatch } from "../core/schedule.ts";
 import type { Thread, Ttl } from "../core/thread.ts";
 import type { Delivery, NewWebhook, Webhook } from "../core/webhook.ts";
@@ -101,7 +101,14 @@ export type PageFilter = { limit?: number | undefined; cursor?: string | undefin
 
 type Query = Record<string, string | number | JsonObject | undefined>;
 type Method = "GET" | "POST" | "PATCH" | "DELETE";
-type Call = CallOptions & { query?: Query; body?: unknown; headers?: Record<string, string> };
+type Call = CallOptions & {
+  query?: Query;
+  body?: unknown;
+  /** A body that is sent as it comes. */
+  upload?: { type: string; stream: ReadableStream<Uint8Array> };
+  headers?: Record<string, string>;
+};
+const isLastOfBuild = (type: string) => type === "build.ready" || type === "build.failed";
 
 export class CrewshipClient {
   readonly url: string;
@@ -180,7 +187,7 @@ export class CrewshipClient {
   }
   /** One stream across the thread's runs, without an end of its own: leave it, or abort. */
   threadEvents(id: string, options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
-    return this.#events(threadPath(id, "events"), options, false);
+    return this.#events(threadPath(id, "events"), options, () => false);
   }
 
   // Runs
@@ -235,7 +242,7 @@ export class CrewshipClient {
         "The server did not name the run it started: no Location.",
       );
     };
-    return readEvents(this.url + path, connect, { ...options, untilLastEvent: true });
+    return readEvents(this.url + path, connect, { ...options, isLast: isLastEvent });
   }
   listRuns(filter: RunFilter = {}, options?: CallOptions): Promise<Page<"runs", Run>> {
     return this.#json("GET", "/v1/runs", { ...options, query: filter });
@@ -260,7 +267,7 @@ export class CrewshipClient {
   }
   /** The run's events, from the first one or after `options.after`, to its last event. */
   runEvents(id: string, options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
-    return this.#events(runPath(id, "events"), options, true);
+    return this.#events(runPath(id, "events"), options, isLastEvent);
   }
 
   /** The files the run left; none while it is under way. */
@@ -303,7 +310,90 @@ export class CrewshipClient {
     return this.#json("GET", "/v1/deployments", options);
   }
   getDeployment(id: string, options?: CallOptions): Promise<Deployment> {
-    return this.#json("GET", `/v1/deployments/${encodeURIComponent(id)}`, options);
+    return this.#json("GET", deploymentPath(id), options);
+  }
+  createDeployment(
+    deployment: { name: string; framework: Framework },
+    options?: CallOptions,
+  ): Promise<Deployment> {
+    return this.#json("POST", "/v1/deployments", { ...options, body: deployment });
+  }
+  /** Sends the source of a version, a gzipped tar. It is built, and then the environment points at it. */
+  createVersion(
+    deployment_id: string,
+    archive: ReadableStream<Uint8Array>,
+    { environment, name }: { environment?: Environment | undefined; name?: string | undefined } = {},
+    options?: CallOptions,
+  ): Promise<Version> {
+    return this.#json("POST", deploymentPath(deployment_id, "versions"), {
+      ...options,
+      query: { environment, name },
+      upload: { type: "application/gzip", stream: archive },
+    });
+  }
+  /** Newest first. */
+  listVersions(
+    deployment_id: string,
+    { limit, cursor }: PageFilter = {},
+    options?: CallOptions,
+  ): Promise<Page<"versions", Version>> {
+    return this.#json("GET", deploymentPath(deployment_id, "versions"), {
+      ...options,
+      query: { limit, cursor },
+    });
+  }
+  getVersion(deployment_id: string, version_id: string, options?: CallOptions): Promise<VersionDetails> {
+    return this.#json("GET", deploymentPath(deployment_id, "versions", version_id), options);
+  }
+  /** The lines of a build as `build.output`, to its end: `build.ready` or `build.failed`. */
+  buildEvents(
+    deployment_id: string,
+    version_id: string,
+    options: ReadOptions = {},
+  ): AsyncGenerator<StreamEvent, void, undefined> {
+    return this.#events(
+      deploymentPath(deployment_id, "versions", version_id, "build"),
+      options,
+      isLastOfBuild,
+    );
+  }
+  activateVersion(
+    deployment_id: string,
+    version_id: string,
+    environment: Environment,
+    options?: CallOptions,
+  ): Promise<Version> {
+    const path = deploymentPath(deployment_id, "versions", version_id, "activate");
+    return this.#json("POST", path, { ...options, body: { environment } });
+  }
+  /** To the version before, among those that have served the environment. */
+  rollBack(deployment_id: string, environment: Environment, options?: CallOptions): Promise<Version> {
+    return this.#json("POST", deploymentPath(deployment_id, "rollback"), {
+      ...options,
+      body: { environment },
+    });
+  }
+  retireVersion(deployment_id: string, version_id: string, options?: CallOptions): Promise<Version> {
+    return this.#json("POST", deploymentPath(deployment_id, "versions", version_id, "retire"), options);
+  }
+  /** Without their values, which are never shown. */
+  listVariables(
+    deployment_id: string,
+    environment?: Environment,
+    options?: CallOptions,
+  ): Promise<{ variables: Variable[] }> {
+    return this.#json("GET", deploymentPath(deployment_id, "variables"), {
+      ...options,
+      query: { environment },
+    });
+  }
+  /** Sets those with a value and removes those with null, all or none. */
+  patchVariables(
+    deployment_id: string,
+    patch: { environment?: Environment; variables: Record<string, string | null> },
+    options?: CallOptions,
+  ): Promise<{ variables: Variable[] }> {
+    return this.#json("PATCH", deploymentPath(deployment_id, "variables"), { ...options, body: patch });
   }
   listKeys(options?: CallOptions): Promise<{ keys: ApiKey[] }> {
     return this.#json("GET", "/v1/keys", options);
@@ -354,10 +444,10 @@ export class CrewshipClient {
 
   // How requests are made
 
-  #events(path: string, options: ReadOptions, untilLastEvent: boolean) {
+  #events(path: string, options: ReadOptions, isLast: (type: string) => boolean) {
     const connect = (after: string | undefined, signal: AbortSignal) =>
       this.#connect(path, options.types, after, signal);
-    return readEvents(this.url + path, connect, { ...options, untilLastEvent });
+    return readEvents(this.url + path, connect, { ...options, isLast });
   }
 
   #connect(
@@ -398,6 +488,11 @@ export class CrewshipClient {
       headers["Content-Type"] = "application/json";
       request.body = JSON.stringify(call.body);
     }
+    if (call.upload !== undefined) {
+      headers["Content-Type"] = call.upload.type;
+      request.body = call.upload.stream;
+      request.duplex = "half";
+    }
     if (call.signal) request.signal = call.signal;
     try {
       return await this.#fetch(this.url + path + queryText(call.query), request);
@@ -412,6 +507,10 @@ function threadPath(id: string, ...rest: string[]): string {
   return ["/v1/threads", encodeURIComponent(id), ...rest].join("/");
 }
 
+function deploymentPath(...ids: string[]): string {
+  return ["/v1/deployments", ...ids.map(encodeURIComponent)].join("/");
+}
+
 function schedulePath(id: string, ...rest: string[]): string {
   return ["/v1/schedules", encodeURIComponent(id), ...rest].join("/");
 }
@@ -421,7 +520,7 @@ function runPath(id: string, ...rest: string[]): string {
 }
 
 function secretPath(deployment_id: string): string {
-  return `/v1/deployments/${encodeURIComponent(deployment_id)}/webhook-secret`;
+  return deploymentPath(deployment_id, "webhook-secret");
 }
 
 /** The run a stream belongs to: `/v1/runs/{id}` in Location or Content-Location. */

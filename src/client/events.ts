@@ -1,10 +1,9 @@
 /**
- * Reads an event stream to its end, over as many connections as that takes. Knows nothing of what the events mean,
- * except which ones are last. Runs in Node and in browsers.
+ * Reads an event stream to its end, over as many connections as that takes. Knows nothing of what the events mean. Runs in
+ * Node and in browsers.
  */
 import { createParser } from "eventsource-parser";
 import { isObject, type Json } from "../core/json.ts";
-import { isLastEvent } from "../core/moves.ts";
 import { ApiError, ConnectionError, readApiError } from "./errors.ts";
 
 /**
@@ -34,14 +33,14 @@ const SILENCE_MS = 45_000;
 const MAX_FRAME_CHARACTERS = 64 * 1024 * 1024;
 
 /**
- * Yields every event once, in order. Ends after a last event (`untilLastEvent`, a run's stream) or at a 204. Throws an
+ * Yields every event once, in order. Ends after the event that is last, or at a 204. Throws an
  * ApiError when the server refuses, a ConnectionError when the first connection fails or a broken one stays broken,
  * and the signal's reason when it is aborted. Leaving the loop closes the connection and cancels nothing else.
  */
 export async function* readEvents(
   url: string,
   connect: Connect,
-  options: ReadOptions & { untilLastEvent: boolean },
+  options: ReadOptions & { isLast: (type: string) => boolean },
 ): AsyncGenerator<StreamEvent, void, undefined> {
   const { signal, reconnectForMs = RECONNECT_FOR_MS } = options;
   let after = options.after;
@@ -67,7 +66,7 @@ export async function* readEvents(
         if (piece === null) continue;
         after = piece.id || after;
         yield piece;
-        if (options.untilLastEvent && isLastEvent(piece.type)) return;
+        if (options.isLast(piece.type)) return;
       }
     } catch (error) {
       if (signal?.aborted) throw signal.reason;

@@ -1,4 +1,5 @@
 /** The HTTP application: validation, keys, errors and the route table on top of Fastify. Decides nothing about runs. */
+import type { IncomingMessage } from "node:http";
 import cors from "@fastify/cors";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
@@ -16,8 +17,9 @@ import { routes } from "./routes.ts";
 import { compileValidator } from "./validate.ts";
 
 export const MAX_BODY_BYTES = 10 * 1024 * 1024;
-/** How long a client may take to send its request. */
+/** How long a client may take to send its request, and one that sends a file. */
 const REQUEST_TIMEOUT_MS = 60_000;
+const UPLOAD_TIMEOUT_MS = 15 * 60_000;
 
 /** What the endpoints work with. */
 export type App = {
@@ -40,7 +42,7 @@ export async function makeHttp(
 ): Promise<FastifyInstance> {
   const http = fastify({
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: UPLOAD_TIMEOUT_MS,
     forceCloseConnections: "idle",
     exposeHeadRoutes: false,
     frameworkErrors: (error, _request, reply) => {
@@ -55,6 +57,7 @@ export async function makeHttp(
   // Schemas describe; what goes out is made by our own code, so it is written as it is.
   http.setSerializerCompiler(() => (data) => JSON.stringify(data));
   acceptEmptyJson(http);
+  acceptUploads(http);
   if (origins.length > 0)
     await http.register(cors, {
       origin: origins.map(originPattern),
@@ -85,6 +88,7 @@ export async function makeHttp(
     http.route({
       method,
       url: path.replace("{path}", "*").replace(/\{(\w+)\}/g, ":$1"),
+      ...(spec.upload === undefined ? {} : uploading),
       schema: {
         summary: spec.summary,
         tags: [spec.tag],
@@ -92,6 +96,7 @@ export async function makeHttp(
         ...(spec.params ? { params: spec.params } : {}),
         ...(spec.query ? { querystring: spec.query } : {}),
         ...(spec.body ? { body: spec.body } : {}),
+        ...(spec.upload === undefined ? {} : { consumes: [spec.upload], body: BINARY }),
         response: responses(spec),
       },
       // Keys before bodies: a stranger learns nothing about what a body must look like.
@@ -100,7 +105,12 @@ export async function makeHttp(
         request.principal = await authenticate(app.node.database, request, app.serverKey);
         requireRole(request.principal, role);
       },
+      preParsing: async (request, _reply, payload) => {
+        if (spec.upload === undefined) limitTime(request.raw);
+        return payload;
+      },
       preValidation: async (request) => {
+        if (spec.upload !== undefined) return;
         if (nestsDeeperThan(request.body, MAX_DEPTH)) throw new Problem("too_deep", { limit: MAX_DEPTH });
         if (request.body === undefined && spec.body) request.body = {};
         nameRest(request.params as Record<string, string>);
@@ -154,6 +164,28 @@ function acceptEmptyJson(http: FastifyInstance): void {
     if (body.length === 0) done(null, undefined);
     else parse(request, body as string, done);
   });
+}
+
+const BINARY = { type: "string", format: "binary" };
+/** What is sent is a stream, whose content the endpoint checks. */
+const uploading = {
+  config: { upload: true },
+  validatorCompiler: ({ schema, httpPart }: { schema: unknown; httpPart?: string }) =>
+    httpPart === "body" ? () => true : compileValidator(schema, httpPart ?? "body"),
+};
+
+function acceptUploads(http: FastifyInstance): void {
+  http.addContentTypeParser("application/gzip", (request, body, done) => {
+    if ((request.routeOptions.config as { upload?: boolean }).upload) done(null, body);
+    else done(new Problem("unsupported_media_type"));
+  });
+}
+
+/** The server as a whole waits as long as an upload may take. */
+function limitTime(request: IncomingMessage): void {
+  const timer = setTimeout(() => request.destroy(), REQUEST_TIMEOUT_MS);
+  const over = () => clearTimeout(timer);
+  request.once("end", over).once("close", over);
 }
 
 /** `http://localhost:*` allows every port. */

@@ -86,7 +86,11 @@ function completeOperation(method: string, path: string, operation: JsonObject):
   const streams = answers["200"]?.content?.[EVENT_STREAM] !== undefined;
   const creates = "201" in answers || "202" in answers || streams;
   const [tag] = operation.tags as [string];
-  const repeatable = method === "post" && creates && !onceOnly.has(tag);
+  const uploads = !(operation.requestBody as { content?: JsonObject } | undefined)?.content?.[
+    "application/json"
+  ];
+  const isBodyless = operation.requestBody === undefined;
+  const repeatable = method === "post" && creates && !onceOnly.has(tag) && (isBodyless || !uploads);
   const headers = [
     ...(repeatable ? [idempotencyKey] : []),
     ...(streams && method === "get" ? [lastEventId] : []),

@@ -10,6 +10,8 @@ import * as schedules from "./v1/schedules.ts";
 import * as states from "./v1/states.ts";
 import * as threadRuns from "./v1/thread_runs.ts";
 import * as threads from "./v1/threads.ts";
+import * as variables from "./v1/variables.ts";
+import * as versions from "./v1/versions.ts";
 import * as webhooks from "./v1/webhooks.ts";
 
 export type Route = {
@@ -53,6 +55,16 @@ export const routes: readonly Route[] = [
   row("GET",    "/v1/runs/{run_id}/events",            "read",  runs.events),
   row("GET",    "/v1/deployments",                     "read",  deployments.list),
   row("GET",    "/v1/deployments/{deployment_id}",     "read",  deployments.get),
+  row("POST",   "/v1/deployments",                     "admin", deployments.create),
+  row("GET",    "/v1/deployments/{deployment_id}/versions", "read",  versions.list),
+  row("POST",   "/v1/deployments/{deployment_id}/versions", "admin", versions.create),
+  row("GET",    "/v1/deployments/{deployment_id}/versions/{version_id}",          "read",  versions.get),
+  row("GET",    "/v1/deployments/{deployment_id}/versions/{version_id}/build",    "read",  versions.build),
+  row("POST",   "/v1/deployments/{deployment_id}/versions/{version_id}/activate", "admin", versions.activate),
+  row("POST",   "/v1/deployments/{deployment_id}/versions/{version_id}/retire",   "admin", versions.retire),
+  row("POST",   "/v1/deployments/{deployment_id}/rollback",  "admin", versions.rollback),
+  row("GET",    "/v1/deployments/{deployment_id}/variables", "admin", variables.list),
+  row("PATCH",  "/v1/deployments/{deployment_id}/variables", "admin", variables.patch),
   row("POST",   "/v1/keys",                            "admin", keys.create),
   row("GET",    "/v1/keys",                            "admin", keys.list),
   row("DELETE", "/v1/keys/{key_id}",                   "admin", keys.remove),

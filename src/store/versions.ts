@@ -53,6 +53,17 @@ export async function getVersion(q: Queryable, version_id: string): Promise<Vers
   );
 }
 
+export async function numberedVersion(
+  q: Queryable,
+  deployment_id: string,
+  number: number,
+): Promise<VersionRow | undefined> {
+  return first(
+    await q.query<VersionRow>(sql`
+      select ${columns} from versions where deployment_id = ${deployment_id} and number = ${number}`),
+  );
+}
+
 /** Newest first. */
 export async function listVersions(
   q: Queryable,
