@@ -113,6 +113,7 @@ async function deploy(session: Session, manifest: Manifest, options: DeployOptio
     await pack(manifest, archive);
     const deployment = await target(session, manifest, options.deployment);
     let built: string | undefined;
+    let isSame = false;
     const left = () =>
       built === undefined
         ? "Nothing was deployed."
@@ -125,10 +126,14 @@ async function deploy(session: Session, manifest: Manifest, options: DeployOptio
         { signal },
       );
       built = made.version_id;
-      if (made.status === "building") await followBuild(session, made, signal);
+      isSame = made.status === "ready";
+      if (!isSame) await followBuild(session, made, signal);
       return client.getVersion(deployment.deployment_id, made.version_id, { signal });
     });
-    if (version.status === "ready") return told(session, deployment, version, environment, startedAt);
+    if (version.status === "ready") {
+      if (isSame && !json) note(`Nothing has changed: version ${version.number} has this source.`);
+      return told(session, deployment, version, environment, startedAt);
+    }
     process.exitCode = EXIT_REFUSED;
     if (json) return printJson(version);
     const present = deployment.environments[environment];

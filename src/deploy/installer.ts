@@ -23,6 +23,7 @@ const PASSED = new Set([
   "https_proxy",
   "all_proxy",
   "no_proxy",
+  "NODE_EXTRA_CA_CERTS",
   "SSL_CERT_FILE",
   "SSL_CERT_DIR",
   "REQUESTS_CA_BUNDLE",
@@ -36,6 +37,8 @@ const PASSED = new Set([
 ]);
 /** Settings of the caller's that would send packages elsewhere than into the environment being made. */
 const ELSEWHERE = new Set([
+  "NPM_CONFIG_GLOBAL",
+  "NPM_CONFIG_PREFIX",
   "PIP_PREFIX",
   "PIP_PYTHON",
   "PIP_REQUIREMENT",
@@ -55,7 +58,9 @@ export function installerEnvironment(
   caller: Readonly<Record<string, string | undefined>>,
 ): Record<string, string> {
   const passes = (name: string) =>
-    PASSED.has(name) || name.startsWith("LC_") || (/^(PIP|UV)_/.test(name) && !ELSEWHERE.has(name));
+    PASSED.has(name) ||
+    name.startsWith("LC_") ||
+    (/^(NPM_CONFIG|PIP|UV)_/i.test(name) && !ELSEWHERE.has(name.toUpperCase()));
   return Object.fromEntries(
     Object.entries(caller).filter(
       (entry): entry is [string, string] => entry[1] !== undefined && passes(entry[0]),

@@ -7,7 +7,8 @@ import { basename, join, resolve } from "node:path";
 import { parse, TomlError, type TomlTable } from "smol-toml";
 import { type Static, type TSchema, Type } from "typebox";
 import { Compile } from "typebox/compile";
-import { type Framework, frameworks } from "../core/deployment.ts";
+import { Value } from "typebox/value";
+import { DeploymentName, type Framework, frameworks } from "../core/deployment.ts";
 import { isObject } from "../core/json.ts";
 import { type RunnerSettings, RunnerTable, runnerSettings } from "../runner/settings.ts";
 import { entrypointComplaint } from "./entrypoint.ts";
@@ -16,8 +17,9 @@ import { lineOf, nearest } from "./toml_lines.ts";
 
 export const MANIFEST_NAME = "crewship.toml";
 const MAX_MANIFEST_BYTES = 64 * 1024;
-const MAX_NAME_LENGTH = 100;
 const NAME_WITHOUT_FOLDER = "agent";
+const NAME_RULE =
+  'a name holds letters, digits, ".", "_", "-" and spaces, at most 100, and begins with a letter or a digit';
 
 const strict = { additionalProperties: false };
 const Text = Type.String({ minLength: 1, maxLength: 500 });
@@ -35,12 +37,11 @@ const sections = {
   chat: Type.Optional(Chat),
   runner: Type.Optional(RunnerTable),
 };
-const Name = Type.String({ minLength: 1, maxLength: MAX_NAME_LENGTH });
 const ignored = { apis: Type.Optional(Type.Unknown()), crewship: Type.Optional(Type.Unknown()) };
 
 const Single = Type.Object(
   {
-    deployment: Type.Object({ name: Type.Optional(Name), ...deploymentKeys }, strict),
+    deployment: Type.Object({ name: Type.Optional(DeploymentName), ...deploymentKeys }, strict),
     ...sections,
     ...ignored,
   },
@@ -117,7 +118,7 @@ export function parseManifest(text: string, root: string, name?: string): Manife
   if (form === "deployment") {
     if (!single.Check(table)) throw misfit(text, Single, single.Errors(table), table);
     const { deployment, ...rest } = table;
-    const chosen = deployment.name ?? (basename(root) || NAME_WITHOUT_FOLDER);
+    const chosen = deployment.name ?? fitName(basename(root));
     if (name !== undefined && name !== chosen) {
       throw new ManifestError(
         lineOf(text, ["deployment"]),
@@ -129,6 +130,12 @@ export function parseManifest(text: string, root: string, name?: string): Manife
   if (!several.Check(table)) throw misfit(text, Several, several.Errors(table), table);
   const names = Object.keys(table.deployments);
   const chosen = name ?? (names.length === 1 ? names[0]! : undefined);
+  const odd = names.find((one) => !Value.Check(DeploymentName, one));
+  if (odd !== undefined)
+    throw new ManifestError(
+      lineOf(text, ["deployments", odd]),
+      `[deployments.${JSON.stringify(odd)}]: ${NAME_RULE}.`,
+    );
   const line = lineOf(text, ["deployments"]);
   if (chosen === undefined) {
     throw new ManifestError(line, `It holds several deployments: name one of ${names.join(", ")}.`);
@@ -142,6 +149,12 @@ export function parseManifest(text: string, root: string, name?: string): Manife
     name: chosen,
     table: table.deployments[chosen]!,
   });
+}
+
+/** A folder's name as a deployment's. */
+export function fitName(folder: string): string {
+  const name = folder.replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[^\p{L}\p{N}]+|-+$/gu, "");
+  return name.slice(0, 100) || NAME_WITHOUT_FOLDER;
 }
 
 function complete(found: {
@@ -241,6 +254,8 @@ function misfit(text: string, schema: TSchema, errors: Misfit[], value: unknown)
       return new ManifestError(line(path), `${path.join(".")} must be one of ${choices.join(", ")}.${hint}`);
     }
     default: {
+      if (error.keyword === "pattern")
+        return new ManifestError(line(path), `${path.join(".")}: ${NAME_RULE}.`);
       const quotes = error.message === "must be string" ? ": put it between quotes" : "";
       return new ManifestError(
         line(path),

@@ -18,8 +18,8 @@ const LOCKS = ["npm-shrinkwrap.json", "package-lock.json"];
 const DEPENDENCIES = ["dependencies", "optionalDependencies", "peerDependencies"];
 /** Scripts of the project's own that npm runs when it installs, for which it needs the source. */
 const SCRIPTS = ["preinstall", "install", "postinstall", "prepare"];
-/** The lines of what is fetched show that something happens. */
-const OPTIONS = ["--omit=dev", "--no-audit", "--no-fund", "--loglevel=http"];
+/** What the lock file names is the same from the cache. The lines of what is fetched show that something happens. */
+const OPTIONS = ["--omit=dev", "--prefer-offline", "--no-audit", "--no-fund", "--loglevel=http"];
 
 export type NodeOrder = {
   /** The version's own copy of its source: node_modules is put there. */

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Framework } from "../core/deployment.ts";
 import { isObject } from "../core/json.ts";
+import { fitName } from "./manifest.ts";
 import { sourceFiles } from "./source_files.ts";
 
 /** An agent that was found. `found`: the file that tells, for people. */
@@ -106,11 +107,6 @@ function entrypointOf(path: string, attribute: string): string {
     .replace(/^src\//, "")
     .replace(/\/__init__$/, "");
   return `${module.split("/").join(".")}:${attribute}`;
-}
-
-/** A folder's name as a deployment's. */
-export function fitName(name: string): string {
-  return name.replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[^\p{L}\p{N}]+|[-]+$/gu, "") || "agent";
 }
 
 /** The text of a crewship.toml that says this. */

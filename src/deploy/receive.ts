@@ -81,8 +81,11 @@ export async function receiveVersion(
       return { version: (await getVersion(tx, version_id))!, isNew: true };
     });
   } catch (error) {
-    if (error instanceof SourceError || error instanceof ManifestError)
-      throw new Problem("bad_request", { message: error.message }, { cause: error });
+    if (error instanceof SourceError || error instanceof ManifestError) {
+      // Where it lies here is nobody's business.
+      const message = error.message.replaceAll(`${source}/`, "").replaceAll(source, "the project");
+      throw new Problem("bad_request", { message }, { cause: error });
+    }
     throw error;
   } finally {
     await rm(own, { recursive: true, force: true });

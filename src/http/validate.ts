@@ -2,6 +2,7 @@
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { Value } from "typebox/value";
+import { DEPLOYMENT_NAME_PATTERN } from "../core/deployment.ts";
 import { NAME_PATTERN } from "../core/schema.ts";
 
 const names: Record<string, string> = {
@@ -37,6 +38,8 @@ function describe(error: { keyword: string; message: string; params: object }): 
   }
   if (error.keyword === "pattern" && params.pattern === NAME_PATTERN)
     return "must not hold control characters or halves of characters";
+  if (error.keyword === "pattern" && params.pattern === DEPLOYMENT_NAME_PATTERN)
+    return 'holds letters, digits, ".", "_", "-" and spaces, and begins with a letter or a digit';
   if (error.keyword === "enum") return `must be one of ${(params.allowedValues as string[]).join(", ")}`;
   return error.message;
 }

@@ -4,7 +4,7 @@ import { first, type Queryable } from "./database.ts";
 import { sql } from "./sql.ts";
 import { getVersion, type VersionRow } from "./versions.ts";
 
-export type BuildLine = { number: number; at: string; text: string };
+export type BuildLine = { number: number; at: string; line: string };
 
 /** Nodes that may be lost building a version before it is taken for what ends them. */
 export const MAX_BUILD_ATTEMPTS = 3;
@@ -80,16 +80,16 @@ export async function addBuildLines(
     ),
   );
   let number = row?.last ?? 0;
-  for (const text of lines) {
+  for (const line of lines) {
     await tx.query(sql`
-      insert into build_lines (version_id, number, at, text)
-      values (${version_id}, ${++number}, ${tx.dialect.now}, ${text})`);
+      insert into build_lines (version_id, number, at, line)
+      values (${version_id}, ${++number}, ${tx.dialect.now}, ${line})`);
   }
 }
 
 /** A page of lines after `after`, in order. */
 export async function readBuildLines(q: Queryable, version_id: string, after: number): Promise<BuildLine[]> {
   return q.query<BuildLine>(sql`
-    select number, at, text from build_lines where version_id = ${version_id} and number > ${after}
+    select number, at, line from build_lines where version_id = ${version_id} and number > ${after}
     order by number limit ${PAGE_LINES}`);
 }

@@ -143,9 +143,9 @@ async function* buildEvents(
     // The status before the lines: those of a build that is over are all there.
     const version = await getVersion(node.database, version_id);
     const lines = await readBuildLines(node.database, version_id, seq);
-    const events = lines.map(({ number, at, text }) => ({
+    const events = lines.map(({ number, at, line }) => ({
       type: "build.output",
-      data: { at, text },
+      data: { at, text: line },
       run_number: 0,
       seq: number,
     }));

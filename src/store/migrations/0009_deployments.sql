@@ -34,7 +34,7 @@ create table build_lines (
   version_id text not null references versions,
   number bigint not null,
   at text not null,
-  text text not null,
+  line text not null,
   primary key (version_id, number)
 );
 
