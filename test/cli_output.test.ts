@@ -347,7 +347,7 @@ test("a difference is a line for each place", () => {
 test("every command explains itself with an example", () => {
   const seen: string[] = [];
   explain(makeProgram(), []);
-  assert.equal(seen.length, 40, seen.join(", "));
+  assert.equal(seen.length, 51, seen.join(", "));
 
   function explain(command: Command, path: string[]): void {
     const own = command.commands.filter((one) => one.name() !== "help");

@@ -126,6 +126,7 @@ test("a stream is declared as an event stream that a reader can resume", () => {
     Object.keys(operation.responses["200"]?.content ?? {}).includes("text/event-stream"),
   );
   assert.deepEqual(streams.map(({ name }) => name).sort(), [
+    "get /v1/deployments/{deployment_id}/versions/{version_id}/build",
     "get /v1/runs/{run_id}/events",
     "get /v1/threads/{thread_id}/events",
     "post /v1/threads/{thread_id}/runs/stream",
@@ -135,9 +136,10 @@ test("a stream is declared as an event stream that a reader can resume", () => {
   }
 });
 
-test("Idempotency-Key is declared on exactly the requests that create threads, checkpoints, runs and schedules", () => {
+test("Idempotency-Key is declared on exactly the requests that create threads, checkpoints, runs, schedules and deployments", () => {
   const repeatable = operations.filter(({ operation }) => headerNames(operation).includes("Idempotency-Key"));
   assert.deepEqual(repeatable.map(({ name }) => name).sort(), [
+    "post /v1/deployments",
     "post /v1/runs",
     "post /v1/schedules",
     "post /v1/schedules/{schedule_id}/run",
@@ -154,7 +156,13 @@ test("Idempotency-Key is declared on exactly the requests that create threads, c
 test("a body is required exactly when something in it is", () => {
   for (const { name, operation } of operations) {
     if (!operation.requestBody) continue;
-    const { schema: written } = operation.requestBody.content["application/json"]!;
+    const json = operation.requestBody.content["application/json"];
+    // What is no JSON is a file, which must be there.
+    if (!json) {
+      assert.equal(operation.requestBody.required, true, name);
+      continue;
+    }
+    const { schema: written } = json;
     const title = typeof written.$ref === "string" ? written.$ref.split("/").at(-1)! : undefined;
     const schema = title === undefined ? written : document.components.schemas[title]!;
     const required = (schema.required as Json[] | undefined) ?? [];

@@ -84,21 +84,19 @@ function completeOperation(method: string, path: string, operation: JsonObject):
     if (answer.description === "Default Response") answer.description = meanings[status] ?? "";
   }
   const streams = answers["200"]?.content?.[EVENT_STREAM] !== undefined;
+  const body = operation.requestBody as { required: boolean; content: JsonObject } | undefined;
+  // The same source makes no second version anyway.
+  const uploads = body !== undefined && body.content["application/json"] === undefined;
   const creates = "201" in answers || "202" in answers || streams;
   const [tag] = operation.tags as [string];
-  const uploads = !(operation.requestBody as { content?: JsonObject } | undefined)?.content?.[
-    "application/json"
-  ];
-  const isBodyless = operation.requestBody === undefined;
-  const repeatable = method === "post" && creates && !onceOnly.has(tag) && (isBodyless || !uploads);
+  const repeatable = method === "post" && creates && !onceOnly.has(tag) && !uploads;
   const headers = [
     ...(repeatable ? [idempotencyKey] : []),
     ...(streams && method === "get" ? [lastEventId] : []),
   ];
   if (headers.length > 0) operation.parameters = [...((operation.parameters ?? []) as Json[]), ...headers];
-  const body = operation.requestBody as { required: boolean; content: JsonObject } | undefined;
   // No body counts as an empty one, so it is required only where something in it is.
-  if (body) body.required = Object.values(body.content).some((media) => needsSomething(media));
+  if (body) body.required = uploads || Object.values(body.content).some((media) => needsSomething(media));
 }
 
 /** `POST /v1/threads/{thread_id}/runs/wait` → `post_thread_runs_wait`: a word before a parameter names one of many. */
