@@ -50,23 +50,28 @@ const catalogue = {
   wrong_deployment: [409, (d: Details) => `Thread ${d.thread_id} belongs to another deployment.`],
   deployment_exists: [
     409,
-    (d: Details) => `There is a deployment called ${d.name}. Choose another name, or deploy into that one.`,
+    (d: Details) =>
+      `There is a deployment called ${d.name ?? "that"}. Choose another name, or deploy into that one.`,
   ],
   folder_deployment: [
     409,
-    (d: Details) => `${d.deployment_id} is a folder under \`crewship dev\`, which serves what is in it.`,
+    (d: Details) =>
+      `Deployment ${d.deployment_id ?? ""} is a folder under \`crewship dev\`, which serves what is in it. Deploy into another one.`,
   ],
   version_not_ready: [
     409,
-    (d: Details) => `Version ${d.version_id} is ${d.status}, so nothing can point at it.`,
+    (d: Details) =>
+      `Version ${d.version_id ?? ""} is ${d.status ?? "not ready"}, so nothing can point at it.`,
   ],
   version_active: [
     409,
-    (d: Details) => `${d.environments} points at version ${d.version_id}. Activate another one there first.`,
+    (d: Details) =>
+      `${d.environments ?? "An environment"} points at version ${d.version_id ?? ""}. Activate another one there first.`,
   ],
   no_version_before: [
     409,
-    (d: Details) => `No earlier version has served ${d.environment}, so there is nothing to roll back to.`,
+    (d: Details) =>
+      `No earlier version has served ${d.environment ?? "this environment"}, so there is nothing to roll back to.`,
   ],
   no_secret_key: [
     409,
