@@ -177,6 +177,32 @@ test("a project without a build system is no package: its dependencies are insta
   }
 });
 
+test("uv.lock says which versions, in a project and in a package; without uv a line says that it is not read", async () => {
+  const asks = (six: string) => `[project]\nname = "locked"\nversion = "1"\ndependencies = ["${six}"]\n`;
+  const build = `[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n`;
+  for (const [kind, more] of [
+    ["project", ""],
+    ["package", build],
+  ] as const) {
+    const files = { "pyproject.toml": asks("six==1.16.0") + more, "src/locked/__init__.py": "" };
+    const directory = project(files);
+    await promisify(execFile)("uv", ["lock", "--quiet"], {
+      cwd: directory,
+      env: { ...process.env, PATH: pathWithUv },
+    });
+    put(directory, { "pyproject.toml": asks("six") + more });
+    const { python } = await prepare(directory, { cache, path: pathWithUv });
+    const version = `__import__("importlib.metadata").metadata.version`;
+    assert.equal(await says(python, `${version}("six")`), "1.16.0", kind);
+    if (kind === "package") {
+      assert.equal(await says(python, `${version}("locked")`), "1");
+      continue;
+    }
+    const { told } = await prepare(directory, { cache: newCache() });
+    assert.ok(told.some(({ text }) => text.startsWith("uv.lock is for uv, which is not on PATH")));
+  }
+});
+
 test("without a file, and with one that only holds settings of tools, the environment is empty", async () => {
   const bare = await prepare(project({ "agent.py": "" }), { cache });
   assert.match(bare.told[0]!.text, /^Making a Python 3\.\d+\.\d+ environment without packages$/);

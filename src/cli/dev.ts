@@ -6,6 +6,7 @@ import { type Manifest, ManifestError, readManifest } from "../deploy/manifest.t
 import type { Activity, RunningServer } from "../server.ts";
 import { UsageError } from "./failure.ts";
 import { firstSteps } from "./first_steps.ts";
+import { ignoreFolder } from "./link.ts";
 import { clean, clockTime, note, paint, print, printJson, shorten } from "./output.ts";
 import { addServerOptions, begin, printActivity, shown, untilStopped } from "./serve.ts";
 import type { GlobalOptions } from "./session.ts";
@@ -37,6 +38,7 @@ export function addDev(program: Command): void {
       const manifest = manifestOf(dir, flags.name);
       for (const warning of manifest.warnings) note(paint("yellow", warning));
       const config = devConfig(flags, manifest.directory);
+      ignoreFolder(manifest.directory);
       const server = await begin(config, manifest);
       if (json) {
         const { url, node_id, apiKey, deployments } = server;

@@ -28,15 +28,14 @@ export function deploymentHere(url: string, from = "."): string | undefined {
 export function link(directory: string, url: string, name: string, deployment_id: string): void {
   const links = readLinks(directory);
   links[url] = { ...links[url], [name]: deployment_id };
-  const folder = join(directory, FOLDER);
-  mkdirSync(folder, { recursive: true });
-  ignoreFolder(folder);
-  writeFileSync(join(folder, FILE), `${JSON.stringify({ servers: links }, null, 2)}\n`);
+  ignoreFolder(directory);
+  writeFileSync(join(directory, FOLDER, FILE), `${JSON.stringify({ servers: links }, null, 2)}\n`);
 }
 
-/** What stands in it is this machine's own. */
-export function ignoreFolder(folder: string): void {
-  const path = join(folder, ".gitignore");
+/** Makes the project's `.crewship`, unknown to git: what stands in it is this machine's own. */
+export function ignoreFolder(directory: string): void {
+  mkdirSync(join(directory, FOLDER), { recursive: true });
+  const path = join(directory, FOLDER, ".gitignore");
   if (!existsSync(path)) writeFileSync(path, "*\n");
 }
 

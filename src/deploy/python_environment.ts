@@ -12,7 +12,7 @@ import { BuildLock } from "./build_lock.ts";
 import { installerEnvironment, runTool, ToolFailed } from "./installer.ts";
 import { copyProject } from "./project_copy.ts";
 import { findOnPath, type Interpreter } from "./python_interpreter.ts";
-import { type Packages, PYPROJECT, REQUIREMENTS, readPackages } from "./python_packages.ts";
+import { type Packages, PYPROJECT, REQUIREMENTS, readPackages, UV_LOCK } from "./python_packages.ts";
 
 /** Raised when an environment is made in another way, so that none of the old way is taken for one of the new. */
 const RECIPE = 1;
@@ -152,17 +152,27 @@ async function install(order: PythonOrder, packages: Packages, { folder, venv, u
         run(cwd, python, ["-I", "-m", "pip", "install", ...PIP_OPTIONS, ...what])
       : // Compiled once here, and not by each process of an agent whose variables forbid writing bytecode.
         run(cwd, uv, ["pip", "install", "--python", python, "--compile-bytecode", ...what]);
+  const useLock = packages.isLocked && uv !== null;
+  if (useLock) {
+    const list = join(folder, "locked.txt");
+    const options = ["--frozen", "--no-dev", "--no-emit-project", "--quiet", "--python", interpreter.path];
+    await run(directory, uv, ["export", ...options, "--format", "requirements-txt", "--output-file", list]);
+    await add(directory, ["-r", list]);
+  } else if (packages.isLocked) {
+    const text = `${UV_LOCK} is for uv, which is not on PATH: the newest packages that ${PYPROJECT} allows are installed`;
+    order.onProgress({ status: "output", text });
+  }
   switch (packages.kind) {
     case "requirements":
       return add(directory, ["-r", REQUIREMENTS]);
     case "dependencies":
-      if (packages.dependencies.length === 0) return;
+      if (packages.dependencies.length === 0 || useLock) return;
       // uv reads the file itself, with the sources it names for its dependencies.
       return add(directory, uv === null ? ["--", ...packages.dependencies] : ["-r", PYPROJECT]);
     case "project": {
       const source = sourceIn(folder);
       await copyProject(directory, source, signal);
-      return add(source, ["."]);
+      return add(source, useLock ? ["--no-deps", "."] : ["."]);
     }
     case "none":
   }

@@ -11,6 +11,7 @@ import { LoadError } from "../runner/errors.ts";
 
 export const REQUIREMENTS = "requirements.txt";
 export const PYPROJECT = "pyproject.toml";
+export const UV_LOCK = "uv.lock";
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** What says how a folder is built and what it depends on. */
 const BUILD_FILES = [PYPROJECT, "setup.py", "setup.cfg"];
@@ -23,6 +24,8 @@ export type Packages = {
   kind: "requirements" | "project" | "dependencies" | "none";
   /** For `dependencies`: one requirement each. */
   dependencies: string[];
+  /** uv.lock says which versions. */
+  isLocked: boolean;
   /** Two projects with equal identities get the same environment from the same interpreter. */
   identity: string[];
 };
@@ -33,23 +36,27 @@ export async function readPackages(directory: string): Promise<Packages> {
   if (await exists(requirements)) {
     const identity: string[] = [];
     await readRequirements(requirements, directory, identity, new Set());
-    return { kind: "requirements", dependencies: [], identity };
+    return { kind: "requirements", dependencies: [], isLocked: false, identity };
   }
   const text = await readText(join(directory, PYPROJECT));
-  const none: Packages = { kind: "none", dependencies: [], identity: [] };
+  const none: Packages = { kind: "none", dependencies: [], isLocked: false, identity: [] };
   if (text === null) return none;
   const table = parsePyproject(text);
   const project = isObject(table.project) ? table.project : undefined;
   // With only the settings of tools in it, the file says nothing about packages.
   if (!project && !isObject(table["build-system"])) return none;
+  const lock = await readText(join(directory, UV_LOCK));
+  const isLocked = lock !== null;
+  const locked = isLocked ? ["locked", lock] : [];
   const dynamic = Array.isArray(project?.dynamic) && project.dynamic.includes("dependencies");
   if (isObject(table["build-system"]) || dynamic) {
-    return { kind: "project", dependencies: [], identity: ["project", ...(await folderIdentity(directory))] };
+    const identity = ["project", ...(await folderIdentity(directory)), ...locked];
+    return { kind: "project", dependencies: [], isLocked, identity };
   }
   const dependencies = Array.isArray(project?.dependencies)
     ? project.dependencies.filter((line) => typeof line === "string")
     : [];
-  return { kind: "dependencies", dependencies, identity: ["dependencies", text] };
+  return { kind: "dependencies", dependencies, isLocked, identity: ["dependencies", text, ...locked] };
 }
 
 /** Adds the content of a requirements file, of those it includes, and what tells local packages apart. */
