@@ -198,6 +198,19 @@ test("staging and production have versions of their own until one is promoted", 
   assert.equal((await ask(deployer, folder, "--environment", "staging")).output.said, "new");
   assert.match((await deployer.cli(folder, ["promote"])).stdout, /version 2 serves production/);
   assert.equal((await ask(deployer, folder)).output.said, "new");
+
+  // The same source sent to both at once is one version, at which both point.
+  write(folder, { "agent.ts": says("both") });
+  const both = await Promise.all([
+    deploy(deployer, folder),
+    deploy(deployer, folder, "--environment", "staging"),
+  ]);
+  assert.deepEqual(
+    both.map(({ number }) => number),
+    [3, 3],
+  );
+  const { environments } = await deployer.client.getVersion(both[0].deployment_id, both[0].version_id);
+  assert.deepEqual(environments, ["production", "staging"]);
 });
 
 test("a monorepo's deployments are deployed by name, each with its own versions", async (t) => {

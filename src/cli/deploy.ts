@@ -127,8 +127,14 @@ async function deploy(session: Session, manifest: Manifest, options: DeployOptio
       );
       built = made.version_id;
       isSame = made.status === "ready";
-      if (!isSame) await followBuild(session, made, signal);
-      return client.getVersion(deployment.deployment_id, made.version_id, { signal });
+      if (isSame) return made;
+      await followBuild(session, made, signal);
+      const { deployment_id, version_id } = made;
+      const ended = await client.getVersion(deployment_id, version_id, { signal });
+      // Somebody else was sending the same source to another environment.
+      return ended.status === "ready" && made.environment !== environment
+        ? client.activateVersion(deployment_id, version_id, environment, { signal })
+        : ended;
     });
     if (version.status === "ready") {
       if (isSame && !json) note(`Nothing has changed: version ${version.number} has this source.`);

@@ -17,7 +17,7 @@ import {
 } from "../store/builds.ts";
 import type { Database, Transaction } from "../store/database.ts";
 import { activate, activeNumber, lockDeployment } from "../store/deployments.ts";
-import { getVersion, type VersionRow } from "../store/versions.ts";
+import type { VersionRow } from "../store/versions.ts";
 
 /** The topic on which nodes are told that a version waits to be built. */
 export const BUILDS_TOPIC = "builds";
@@ -158,10 +158,8 @@ export class Builds {
 }
 
 /** The environment it was made for points at it, unless a later version is there already. */
-async function activateBuilt(tx: Transaction, { version_id, deployment_id }: VersionRow): Promise<void> {
-  // Read anew: where it belongs may have been said again while it was built.
-  const version = (await getVersion(tx, version_id))!;
-  const { environment } = version;
+async function activateBuilt(tx: Transaction, version: VersionRow): Promise<void> {
+  const { deployment_id, environment } = version;
   if (environment === null) return;
   if (((await activeNumber(tx, deployment_id, environment)) ?? 0) > version.number) return;
   await activate(tx, version, environment);
@@ -173,6 +171,8 @@ function ready({ schemas, graph }: LoadedAgent): Built {
 }
 
 function failed(error: unknown): Built {
+  if (error instanceof DOMException && error.name === "TimeoutError")
+    return { status: "failed", error: "It took too long, and was stopped." };
   if (!(error instanceof LoadError)) return { status: "failed", error: String(error) };
   const { message, traceback } = error.error;
   return {

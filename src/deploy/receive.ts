@@ -11,7 +11,6 @@ import { storeBlob } from "../store/blobs.ts";
 import type { Database } from "../store/database.ts";
 import { activate, deploymentExists, lockDeployment } from "../store/deployments.ts";
 import {
-  changeTarget,
   createVersion,
   findSameSource,
   getVersion,
@@ -33,8 +32,8 @@ export type Upload = {
 };
 
 /**
- * A version that is being built, or that is there already because its source is the same: then the environment points at
- * it at once. `folder`: where what is not checked yet stays meanwhile.
+ * A version that is being built, or that is there already because its source is the same: when it is ready, the environment
+ * points at it at once; one that is still being built is left to the environment it was made for. `folder`: where what is not checked yet stays meanwhile.
  */
 export async function receiveVersion(
   database: Database,
@@ -60,9 +59,8 @@ export async function receiveVersion(
       await lockDeployment(tx, deployment_id);
       const same = await findSameSource(tx, deployment_id, digest);
       if (same) {
-        if (same.status === "building") await changeTarget(tx, same.version_id, environment);
-        else await activate(tx, same, environment);
-        return { version: (await getVersion(tx, same.version_id))!, isNew: false };
+        if (same.status === "ready") await activate(tx, same, environment);
+        return { version: same, isNew: false };
       }
       const version_id = prefixedId("ver", randomBytes(12));
       await createVersion(tx, {
@@ -86,6 +84,19 @@ export async function receiveVersion(
       const message = error.message.replaceAll(`${source}/`, "").replaceAll(source, "the project");
       throw new Problem("bad_request", { message }, { cause: error });
     }
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    if (code === "ENOSPC" || code === "EDQUOT")
+      throw new Problem(
+        "unavailable",
+        { message: "The server's disk is full. Try again shortly." },
+        { cause: error },
+      );
+    if (code === "ECONNRESET" || code === "ERR_STREAM_PREMATURE_CLOSE")
+      throw new Problem(
+        "bad_request",
+        { message: "The archive broke off. Send it again." },
+        { cause: error },
+      );
     throw error;
   } finally {
     await rm(own, { recursive: true, force: true });

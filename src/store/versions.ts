@@ -150,10 +150,6 @@ export async function createVersion(tx: Queryable, version: NewVersion): Promise
   await tx.query(sql`update blobs set loose_at = null where sha256 = ${version.archive}`);
 }
 
-export async function changeTarget(tx: Queryable, version_id: string, environment: string): Promise<void> {
-  await tx.query(sql`update versions set environment = ${environment} where version_id = ${version_id}`);
-}
-
 export async function retireVersion(tx: Queryable, version_id: string): Promise<void> {
   await tx.query(
     sql`update versions set status = 'retired' where version_id = ${version_id} and status = 'ready'`,
