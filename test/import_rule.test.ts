@@ -30,6 +30,7 @@ const fileMayImport: Record<string, string[]> = {
   "src/cli/backup.ts": ["store"],
   "src/cli/deploy.ts": ["deploy"],
   "src/cli/init.ts": ["deploy"],
+  "src/cli/manifest.ts": ["deploy"],
 };
 
 /** Of these targets only types may be taken: nothing of them is loaded. */
@@ -40,12 +41,11 @@ const typesOnly: { from: string; to: RegExp }[] = [
 ];
 /** A project's folder is read by the commands that serve, describe or send it. */
 const mayLoad = new Set([
-  "src/cli/dev.ts src/deploy/manifest.ts",
   "src/cli/init.ts src/deploy/manifest.ts",
   "src/cli/init.ts src/deploy/propose.ts",
   "src/cli/init.ts src/deploy/source_rules.ts",
   "src/cli/deploy.ts src/deploy/archive.ts",
-  "src/cli/deploy.ts src/deploy/manifest.ts",
+  "src/cli/manifest.ts src/deploy/manifest.ts",
   "src/cli/deploy.ts src/deploy/source_files.ts",
   "src/cli/deploy.ts src/deploy/source_rules.ts",
 ]);

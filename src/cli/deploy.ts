@@ -10,11 +10,12 @@ import type { Deployment, Version } from "../core/deployment.ts";
 import { isObject } from "../core/json.ts";
 import { type Environment, environments } from "../core/run.ts";
 import { packArchive } from "../deploy/archive.ts";
-import { type Manifest, ManifestError, readManifest } from "../deploy/manifest.ts";
+import type { Manifest } from "../deploy/manifest.ts";
 import { sourceFiles } from "../deploy/source_files.ts";
 import { MAX_ARCHIVE_BYTES, SourceError } from "../deploy/source_rules.ts";
 import { EXIT_REFUSED, UsageError } from "./failure.ts";
 import { link, linkedDeployment } from "./link.ts";
+import { manifestOf } from "./manifest.ts";
 import { clean, fileSize, note, paint, paintError, print, printJson, seconds } from "./output.ts";
 import { chosenDeployment, interruptible, openSession, type Session } from "./session.ts";
 
@@ -89,15 +90,6 @@ export function addDeploy(program: Command): void {
       const version = await session.client.activateVersion(deployment.deployment_id, version_id, to);
       told(session, deployment, version, to);
     });
-}
-
-function manifestOf(dir: string, name: string | undefined): Manifest {
-  try {
-    return readManifest(dir, name);
-  } catch (error) {
-    if (error instanceof ManifestError) throw new UsageError(error.message);
-    throw error;
-  }
 }
 
 async function deploy(session: Session, manifest: Manifest, options: DeployOptions): Promise<void> {

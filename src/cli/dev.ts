@@ -2,11 +2,11 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { type Config, type Flags, readConfig } from "../config.ts";
-import { type Manifest, ManifestError, readManifest } from "../deploy/manifest.ts";
+import type { Manifest } from "../deploy/manifest.ts";
 import type { Activity, RunningServer } from "../server.ts";
-import { UsageError } from "./failure.ts";
 import { firstSteps } from "./first_steps.ts";
 import { ignoreFolder } from "./link.ts";
+import { manifestOf } from "./manifest.ts";
 import { clean, clockTime, note, paint, print, printJson, shorten } from "./output.ts";
 import { addServerOptions, begin, printActivity, shown, untilStopped } from "./serve.ts";
 import type { GlobalOptions } from "./session.ts";
@@ -61,15 +61,6 @@ export function addDev(program: Command): void {
       await untilStopped(server, json).finally(stopWatching);
       await loading;
     });
-}
-
-function manifestOf(dir: string, name: string | undefined): Manifest {
-  try {
-    return readManifest(dir, name);
-  } catch (error) {
-    if (error instanceof ManifestError) throw new UsageError(error.message);
-    throw error;
-  }
 }
 
 /**

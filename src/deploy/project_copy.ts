@@ -3,24 +3,10 @@ import { cp, lstat, readdir } from "node:fs/promises";
 import { basename, relative, sep } from "node:path";
 import { LoadError } from "../runner/errors.ts";
 import { REQUIREMENTS } from "./python_packages.ts";
+import { NOT_SOURCE } from "./source_files.ts";
 
 const MAX_COPIED_BYTES = 512 * 1024 * 1024;
 const MAX_COPIED_FILES = 50_000;
-/** What stands in a project's folder and is no part of its source. */
-const NOT_SOURCE = new Set([
-  ".git",
-  ".hg",
-  ".crewship",
-  ".venv",
-  "venv",
-  "node_modules",
-  "__pycache__",
-  ".pytest_cache",
-  ".mypy_cache",
-  ".ruff_cache",
-  ".tox",
-  ".nox",
-]);
 /** Only at the top: below, they may be packages. */
 const NOT_SOURCE_AT_TOP = new Set(["build", "dist"]);
 
