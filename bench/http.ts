@@ -1,7 +1,7 @@
 /** A lean HTTP client, one keep-alive connection per caller at a time, so that little of what is measured is ours. */
 import { Agent, type IncomingMessage, request } from "node:http";
 
-const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+const agent = new Agent({ keepAlive: true, maxSockets: 2_048 });
 
 export type Target = { url: string; apiKey: string };
 export type Response = { status: number; text: string };
@@ -39,8 +39,23 @@ export async function stream(
   body: object,
   seen: (frame: string) => void,
 ): Promise<void> {
-  const response = await open(target, "POST", path, body);
-  if (response.statusCode !== 200) throw new Error(`POST ${path}: ${response.statusCode}`);
+  await frames(await open(target, "POST", path, body), seen);
+}
+
+/** The same of the event stream at an address; `opened` is called when it is answered. */
+export async function watch(
+  target: Target,
+  path: string,
+  seen: (frame: string) => void,
+  opened: () => void,
+): Promise<void> {
+  const response = await open(target, "GET", path);
+  opened();
+  await frames(response, seen);
+}
+
+async function frames(response: IncomingMessage, seen: (frame: string) => void): Promise<void> {
+  if (response.statusCode !== 200) throw new Error(`a stream was answered with ${response.statusCode}`);
   let rest = "";
   for await (const chunk of response.setEncoding("utf8")) {
     const frames = (rest + chunk).split("\n\n");

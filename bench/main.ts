@@ -3,16 +3,38 @@ import { writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem, type } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { bigThreadCase } from "./cases/big_thread.ts";
+import { coldCase } from "./cases/cold.ts";
+import { diskCase } from "./cases/disk.ts";
 import { firstEventCase } from "./cases/first_event.ts";
 import { longThreadCase } from "./cases/long_thread.ts";
 import { nodesCase } from "./cases/nodes.ts";
 import { pythonTurnCase } from "./cases/python_turn.ts";
+import { recoveryCase } from "./cases/recovery.ts";
+import { searchCase } from "./cases/search.ts";
+import { startCase } from "./cases/start.ts";
 import { throughputCase } from "./cases/throughput.ts";
 import { tokensCase } from "./cases/tokens.ts";
 import { turnCase } from "./cases/turn.ts";
+import { watchersCase } from "./cases/watchers.ts";
 import { format, type Table } from "./measure.ts";
 
-const all = [turnCase, firstEventCase, throughputCase, tokensCase, longThreadCase, nodesCase, pythonTurnCase];
+const all = [
+  turnCase,
+  firstEventCase,
+  throughputCase,
+  tokensCase,
+  watchersCase,
+  longThreadCase,
+  bigThreadCase,
+  diskCase,
+  searchCase,
+  recoveryCase,
+  startCase,
+  coldCase,
+  nodesCase,
+  pythonTurnCase,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

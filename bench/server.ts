@@ -7,12 +7,15 @@ const project = fileURLToPath(new URL("agent", import.meta.url));
 /** For a profile: flags of the server's Node, such as `--cpu-prof --cpu-prof-dir=/tmp/profile`. */
 const nodeFlags = (process.env.CREWSHIP_BENCH_NODE_FLAGS ?? "").split(" ").filter(Boolean);
 
+export type Agent = "echo" | "window" | "nested" | "steps" | "stream";
+
 /** Over SQLite, or over the PostgreSQL at an address. */
-export const startEcho = (databaseUrl?: string) =>
+export const startAgent = (name: Agent, databaseUrl?: string) =>
   ServerProcess.start({
     project,
-    name: "echo",
+    name,
     nodeFlags,
     ...(databaseUrl === undefined ? {} : { databaseUrl }),
   });
-export const startStream = () => ServerProcess.start({ project, name: "stream", nodeFlags });
+export const startEcho = (databaseUrl?: string) => startAgent("echo", databaseUrl);
+export const startStream = () => startAgent("stream");

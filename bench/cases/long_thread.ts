@@ -1,9 +1,7 @@
 /** One conversation of 1,000 turns, two messages of 400 bytes each: what its turns, its disk and its copies cost. */
-import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import type { ServerProcess } from "../../test/faults/server.ts";
 import { Bare } from "../bare.ts";
+import { diskBytes } from "../disk.ts";
 import { get, newThread, post, turn } from "../http.ts";
 import { type Case, median, spread, type Table, timed } from "../measure.ts";
 import { startEcho } from "../server.ts";
@@ -109,20 +107,6 @@ function diskTable(disk: { turn: number; before: number; after: number }[]): Tab
       `the last span against turns 10 to 100: ${(((late - early) / early) * 100).toFixed(1)} % (target: within 5 %, at most 6 KB)`,
     ],
   };
-}
-
-/** Of a copy, so that the server's own write-ahead log stays as it is. Nothing writes meanwhile. */
-function diskBytes(server: ServerProcess): number {
-  const folder = mkdtempSync(join(server.folder, "disk-"));
-  const copy = join(folder, "copy.db");
-  for (const end of ["", "-wal"])
-    if (existsSync(server.database + end)) copyFileSync(server.database + end, copy + end);
-  const database = new DatabaseSync(copy);
-  database.exec("pragma wal_checkpoint(truncate)");
-  database.close();
-  const { size } = statSync(copy);
-  rmSync(folder, { recursive: true });
-  return size;
 }
 
 async function readTable(server: ServerProcess, thread: string): Promise<Table> {

@@ -1,4 +1,5 @@
-/** Says `events` things as fast as it can: custom events, or tokens of a model that has them all ready. */
+/** Says `events` things as fast as it can: custom events, or tokens of a model that has them all ready. Or a hundred a second, each with its time. */
+import { setTimeout as pause } from "node:timers/promises";
 import type { CallbackManagerForLLMRun } from "@langchain/core/callbacks/manager";
 import { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import { AIMessage, AIMessageChunk, type BaseMessage } from "@langchain/core/messages";
@@ -6,11 +7,12 @@ import { ChatGenerationChunk, type ChatResult } from "@langchain/core/outputs";
 import { Annotation, END, START, StateGraph } from "@langchain/langgraph";
 
 const State = Annotation.Root({
-  way: Annotation<"custom" | "tokens">(),
+  way: Annotation<"custom" | "tokens" | "paced">(),
   events: Annotation<number>(),
   length: Annotation<number>(),
 });
 
+const PACE_MS = 10;
 /** The event loop turns after so many custom events, as it would for an agent that waits for its model. */
 const TURN_EVERY = 50;
 
@@ -52,6 +54,13 @@ export const builder = new StateGraph(State)
       for (let i = 0; i < events; i++) {
         config.writer?.({ i });
         if (i % TURN_EVERY === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      return { length: events };
+    }
+    if (way === "paced") {
+      for (let i = 0; i < events; i++) {
+        config.writer?.({ i, at: Date.now() });
+        await pause(PACE_MS);
       }
       return { length: events };
     }
