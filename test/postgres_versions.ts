@@ -15,7 +15,7 @@ const releases: Record<string, string> = {
   16: "16.14.0-beta.17",
   17: "17.10.0-beta.17",
 };
-const own = ["store_postgres", "nodes", "postgres_migrations", "postgres_refusals", "backup"];
+const own = ["store_postgres", "nodes", "deploy_nodes", "postgres_migrations", "postgres_refusals", "backup"];
 
 function run(command: string, args: string[], env: Record<string, string> = {}): boolean {
   const { status } = spawnSync(command, args, {

@@ -10,6 +10,7 @@ import { PassThrough, type Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import * as tar from "tar-stream";
+import { Problem } from "../core/problem.ts";
 import type { SourceFile } from "./source_files.ts";
 import { MAX_SOURCE_BYTES, MAX_SOURCE_FILES, pathComplaint, SourceError, tooLarge } from "./source_rules.ts";
 
@@ -96,7 +97,8 @@ async function* entriesOf(archive: Readable): AsyncGenerator<Entry> {
     const cause = failure ?? error;
     if (cause instanceof SourceError) throw cause;
     if (error instanceof SourceError) throw error;
-    if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw cause;
+    // A disk or a database that failed says nothing about the archive.
+    if (cause instanceof Problem || (cause as NodeJS.ErrnoException).syscall !== undefined) throw cause;
     throw new SourceError(
       `The archive cannot be read (${(cause as Error).message}). It is a gzipped tar file.`,
     );
