@@ -45,7 +45,7 @@ export const startCase: Case = {
 };
 
 async function start(folder: string, stays: boolean): Promise<{ readyMs: number; mb: number }> {
-  const program = join(folder, "node_modules/crewship/dist/src/cli/main.js");
+  const program = join(folder, "node_modules/crewship/dist/src/cli/bin.js");
   const started = performance.now();
   const child = spawn(
     process.execPath,

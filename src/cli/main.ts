@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** `crewship`: carries out the command, and turns what goes wrong into a sentence and an exit code. */
 import { EXIT_INTERRUPTED, failureOf } from "./failure.ts";
 import { note, paintError } from "./output.ts";
