@@ -20,8 +20,12 @@ const SMALL_HEAP = ["--max-old-space-size=128", "--max-semi-space-size=8"];
 const FLOOD_LINES = 100_000;
 const agents = [
   { name: "Node", project: "test/projects/echo-faulty", aboveCeiling: /used more than 400 MB/ },
-  // It looks at its memory itself, four times a second.
-  { name: "Python", project: "test/projects/python-echo-faulty", aboveCeiling: /ran out of memory/ },
+  // It looks at its memory itself, four times a second; on a busy machine what it told last may end it before.
+  {
+    name: "Python",
+    project: "test/projects/python-echo-faulty",
+    aboveCeiling: /ran out of memory|used more than 400 MB/,
+  },
 ];
 
 let server: ServerProcess;
