@@ -158,9 +158,9 @@ async function startOn(
     wait: (topic, signal) => node.hints.wait(topic, signal).over,
     logger,
   });
-  // What a start before this one left of uploads that it had not checked.
   const uploads = join(config.data, "uploads");
-  rmSync(uploads, { recursive: true, force: true });
+  // What a start before this one left. With a shared database the folder may be another node's too.
+  if (!database.dialect.shared) rmSync(uploads, { recursive: true, force: true });
   await database.transaction((tx) =>
     tx.query(
       sql`insert into nodes (node_id, machine, started_at) values (${node.node_id}, ${node.machine}, ${tx.dialect.now})`,

@@ -162,6 +162,30 @@ test("an archive that holds what no source does is a 400, and nothing of it stay
     assert.match(text, sentence, what);
     assert.ok(!text.includes(folder), `${what}: the server's own paths are nobody's business: ${text}`);
   }
+  for (const [type, body] of [
+    ["application/json", "{}"],
+    ["application/json", ""],
+    ["text/plain", "x"],
+  ] as const) {
+    const answer = await fetch(`${server.url}/v1/deployments/${deployment_id}/versions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${server.apiKey}`, "content-type": type },
+      body,
+    });
+    assert.equal(answer.status, 400, `${type}: ${await answer.text()}`);
+  }
+  const thread = await fetch(`${server.url}/v1/threads`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${server.apiKey}`, "content-type": "application/gzip" },
+    body: await archiveOf(good),
+  });
+  assert.equal(thread.status, 400);
+  for (const path of ["versions", "variables"]) {
+    const gone = await fetch(`${server.url}/v1/deployments/dep_none/${path}`, {
+      headers: { authorization: `Bearer ${server.apiKey}` },
+    });
+    assert.equal(gone.status, 404, path);
+  }
   assert.deepEqual((await client.listVersions(deployment_id)).versions, []);
   assert.deepEqual(readdirSync(join(folder, "data/uploads")), []);
   assert.ok(!existsSync("/tmp/crewship-escaped"));

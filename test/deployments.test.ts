@@ -178,6 +178,14 @@ test("a build that fails leaves the old version serving and shows its own error"
   const rest = await Array.fromAsync(deployer.client.buildEvents(deployment_id, version_id, { after: "1" }));
   assert.deepEqual(rest, all.slice(1));
   assert.equal(all.at(-1)!.type, "build.failed");
+  // Behind its last event a reader is told to come no more, as an EventSource understands it.
+  const path = `/v1/deployments/${deployment_id}/versions/${version_id}/build`;
+  const reading = (id: string) =>
+    fetch(deployer.server.url + path, {
+      headers: { authorization: `Bearer ${deployer.server.apiKey}`, "last-event-id": id },
+    });
+  assert.equal((await reading(all.at(-1)!.id)).status, 204);
+  assert.equal((await reading(all.at(-2)!.id)).status, 200);
 
   // What failed is built anew when it comes again, and a correction serves.
   write(folder, { "package.json": `{"type":"module"}` });

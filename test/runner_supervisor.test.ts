@@ -26,6 +26,7 @@ type Wish = {
   entrypoint?: string;
   runner?: Partial<typeof settings> | { isolation: "run" };
   env?: Record<string, string>;
+  secrets?: string[];
   alone?: boolean;
   signal?: AbortSignal;
 };
@@ -33,7 +34,7 @@ type Wish = {
 /** A request for a seat of version ver_1. */
 function wish(
   log_id: number,
-  { entrypoint = "ok", runner = {}, env = {}, alone = false, signal }: Wish = {},
+  { entrypoint = "ok", runner = {}, env = {}, secrets = [], alone = false, signal }: Wish = {},
 ): AcquireRequest {
   return {
     version: {
@@ -46,7 +47,7 @@ function wish(
       runner: { ...settings, ...runner },
     },
     environment: "production",
-    secrets: [],
+    secrets,
     env,
     log_id,
     alone,
@@ -420,5 +421,29 @@ test("who waits for a seat in a silent process has it when the process speaks ag
       assert.equal(run.finished, true, "nobody was seated while it was silent");
     },
     { logger, limits: { seatSilenceMs: 300, hungAfterMs: 600 } },
+  );
+});
+
+test("what a process prints is without its own secrets, also when those that come after it have others", async () => {
+  const printed: string[] = [];
+  await supervised(
+    async (supervisor) => {
+      const first = { env: { TOKEN: "first secret" }, secrets: ["first secret"] };
+      const second = { env: { TOKEN: "second secret" }, secrets: ["second secret"] };
+      const early = await supervisor.acquire(wish(1, first));
+      const late = await supervisor.acquire(wish(1, second));
+      assert.notEqual(early.pid, late.pid);
+      for (const [n, slot] of [early, late].entries())
+        await collect(slot.run(start(`run_${n}`, { act: "tell" })));
+      await until(() => printed.length === 2, "both have printed");
+      assert.deepEqual(printed, ["the token is ***", "the token is ***"]);
+      // The same environment, of which more is secret now.
+      late.release();
+      const more = await supervisor.acquire(
+        wish(1, { ...second, secrets: [...second.secrets, "production"] }),
+      );
+      assert.notEqual(more.pid, late.pid);
+    },
+    { onOutput: (line) => printed.push(line) },
   );
 });

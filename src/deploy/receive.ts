@@ -9,7 +9,7 @@ import { prefixedId } from "../core/ids.ts";
 import { Problem } from "../core/problem.ts";
 import { storeBlob } from "../store/blobs.ts";
 import type { Database } from "../store/database.ts";
-import { activate, deploymentExists, lockDeployment } from "../store/deployments.ts";
+import { activate, lockDeployment } from "../store/deployments.ts";
 import {
   createVersion,
   findSameSource,
@@ -40,8 +40,6 @@ export async function receiveVersion(
   folder: string,
   { deployment_id, archive, name, environment }: Upload,
 ): Promise<{ version: VersionRow; isNew: boolean }> {
-  if (!(await deploymentExists(database, deployment_id)))
-    throw new Problem("not_found", { what: "deployment", id: deployment_id });
   const [newest] = await listVersions(database, deployment_id, { limit: 1 });
   if (newest && newest.archive === null) throw new Problem("folder_deployment", { deployment_id });
   const own = join(folder, randomBytes(8).toString("hex"));

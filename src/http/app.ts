@@ -1,5 +1,5 @@
 /** The HTTP application: validation, keys, errors and the route table on top of Fastify. Decides nothing about runs. */
-import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
 import cors from "@fastify/cors";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
@@ -17,9 +17,9 @@ import { routes } from "./routes.ts";
 import { compileValidator } from "./validate.ts";
 
 export const MAX_BODY_BYTES = 10 * 1024 * 1024;
-/** How long a client may take to send its request, and one that sends a file. */
-const REQUEST_TIMEOUT_MS = 60_000;
-const UPLOAD_TIMEOUT_MS = 15 * 60_000;
+/** How long a client may take to send its request: as long as an archive may take. Strangers are refused before their body. */
+const REQUEST_TIMEOUT_MS = 15 * 60_000;
+const UPLOAD_TYPE = "application/gzip";
 
 /** What the endpoints work with. */
 export type App = {
@@ -42,7 +42,7 @@ export async function makeHttp(
 ): Promise<FastifyInstance> {
   const http = fastify({
     bodyLimit: MAX_BODY_BYTES,
-    requestTimeout: UPLOAD_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
     forceCloseConnections: "idle",
     exposeHeadRoutes: false,
     frameworkErrors: (error, _request, reply) => {
@@ -88,7 +88,7 @@ export async function makeHttp(
     http.route({
       method,
       url: path.replace("{path}", "*").replace(/\{(\w+)\}/g, ":$1"),
-      ...(spec.upload === undefined ? {} : uploading),
+      ...(spec.upload ? uploading : {}),
       schema: {
         summary: spec.summary,
         tags: [spec.tag],
@@ -96,7 +96,7 @@ export async function makeHttp(
         ...(spec.params ? { params: spec.params } : {}),
         ...(spec.query ? { querystring: spec.query } : {}),
         ...(spec.body ? { body: spec.body } : {}),
-        ...(spec.upload === undefined ? {} : { consumes: [spec.upload], body: BINARY }),
+        ...(spec.upload ? { consumes: [UPLOAD_TYPE], body: BINARY } : {}),
         response: responses(spec),
       },
       // Keys before bodies: a stranger learns nothing about what a body must look like.
@@ -105,12 +105,8 @@ export async function makeHttp(
         request.principal = await authenticate(app.node.database, request, app.serverKey);
         requireRole(request.principal, role);
       },
-      preParsing: async (request, _reply, payload) => {
-        if (spec.upload === undefined) limitTime(request.raw);
-        return payload;
-      },
       preValidation: async (request) => {
-        if (spec.upload !== undefined) return;
+        if (spec.upload) return requireStream(request.body);
         if (nestsDeeperThan(request.body, MAX_DEPTH)) throw new Problem("too_deep", { limit: MAX_DEPTH });
         if (request.body === undefined && spec.body) request.body = {};
         nameRest(request.params as Record<string, string>);
@@ -175,17 +171,17 @@ const uploading = {
 };
 
 function acceptUploads(http: FastifyInstance): void {
-  http.addContentTypeParser("application/gzip", (request, body, done) => {
+  http.addContentTypeParser(UPLOAD_TYPE, (request, body, done) => {
     if ((request.routeOptions.config as { upload?: boolean }).upload) done(null, body);
     else done(new Problem("unsupported_media_type"));
   });
 }
 
-/** The server as a whole waits as long as an upload may take. */
-function limitTime(request: IncomingMessage): void {
-  const timer = setTimeout(() => request.destroy(), REQUEST_TIMEOUT_MS);
-  const over = () => clearTimeout(timer);
-  request.once("end", over).once("close", over);
+function requireStream(body: unknown): void {
+  if (body instanceof Readable) return;
+  throw new Problem("bad_request", {
+    message: `Send a gzipped tar with \`Content-Type: ${UPLOAD_TYPE}\`.`,
+  });
 }
 
 /** `http://localhost:*` allows every port. */

@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { Problem } from "../core/problem.ts";
 import type { Queryable } from "../store/database.ts";
+import { deploymentExists } from "../store/deployments.ts";
 import { findKey, type KeyRole, keyRoles } from "../store/keys.ts";
 
 export type Principal = {
@@ -51,6 +52,17 @@ export function reaches(principal: Principal): (deployment_id: string | null) =>
 /** Throws the 404 of a deployment that does not exist, for one the key does not reach. */
 export function requireDeployment(principal: Principal, deployment_id: string): void {
   if (!reaches(principal)(deployment_id))
+    throw new Problem("not_found", { what: "deployment", id: deployment_id });
+}
+
+/** Throws the same when there is none. */
+export async function requireExisting(
+  app: { node: { database: Queryable } },
+  principal: Principal,
+  deployment_id: string,
+): Promise<void> {
+  requireDeployment(principal, deployment_id);
+  if (!(await deploymentExists(app.node.database, deployment_id)))
     throw new Problem("not_found", { what: "deployment", id: deployment_id });
 }
 

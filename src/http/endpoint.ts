@@ -26,8 +26,8 @@ export type Spec = {
   params?: TSchema;
   query?: TSchema;
   body?: TSchema;
-  /** The media type of a body that is no JSON: the endpoint reads it as a stream, and limits it. */
-  upload?: string;
+  /** The body is a gzipped file: the endpoint reads it as a stream, and limits it. */
+  upload?: boolean;
   /** Status → schema of its body; null: no body. */
   answers: Record<number, TSchema | null>;
   /** The answer is an event stream. */

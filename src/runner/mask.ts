@@ -1,5 +1,7 @@
 /** Hides an agent's secrets in what it says to people: its events, its errors, what it prints. Its state is its own. */
 import type { Json } from "../core/json.ts";
+import type { AgentError } from "./protocol.ts";
+import type { RunMessage } from "./run.ts";
 
 /** Shorter values, such as `1` or `eu`, stand everywhere by chance. */
 export const LEAST_SECRET_CHARACTERS = 4;
@@ -7,7 +9,12 @@ export const LEAST_SECRET_CHARACTERS = 4;
 const LEAST_LINE_CHARACTERS = 8;
 const HIDDEN = "***";
 
-export type Mask = { text(text: string): string; json(value: Json): Json };
+export type Mask = {
+  text(text: string): string;
+  error(error: AgentError): AgentError;
+  /** The message without secrets, where it is for people: what a run stores of its state stays as it is. */
+  message(message: RunMessage): RunMessage;
+};
 
 /** Undefined: there is nothing to hide. */
 export function maskOf(secrets: readonly string[]): Mask | undefined {
@@ -27,5 +34,15 @@ export function maskOf(secrets: readonly string[]): Mask | undefined {
     if (value === null || typeof value !== "object") return value;
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [text(key), json(inner)]));
   };
-  return { text, json };
+  const error = (told: AgentError) => json(told) as AgentError;
+  return {
+    text,
+    error,
+    message: (message) => {
+      if (message.type === "event")
+        return { ...message, events: message.events.map(({ type, data }) => ({ type, data: json(data) })) };
+      if (message.type === "done" && message.error) return { ...message, error: error(message.error) };
+      return message;
+    },
+  };
 }

@@ -5,7 +5,6 @@
 import type { Framework } from "../core/deployment.ts";
 import { type AgentLost, LoadError } from "./errors.ts";
 import type { Forks } from "./forks.ts";
-import type { Mask } from "./mask.ts";
 import type { AgentProcess, LoadedAgent } from "./process.ts";
 import type { ChatKeys } from "./protocol.ts";
 import type { RunnerSettings } from "./settings.ts";
@@ -54,8 +53,8 @@ export type Hosted = {
 export class Pool {
   version: AgentVersion;
   env: Record<string, string>;
-  /** Of the present environment's secrets. */
-  mask: Mask | undefined;
+  /** Values of `env` that nobody is shown. */
+  secrets: readonly string[];
   readonly environment: string;
   readonly hosted: Hosted[] = [];
   /** Makes the processes of a Python version that has one for each run. */
@@ -75,7 +74,7 @@ export class Pool {
     version: AgentVersion,
     environment: string,
     env: Record<string, string>,
-    mask: Mask | undefined,
+    secrets: readonly string[],
     cores: number,
     forks: Forks,
     start: (pool: Pool) => AgentProcess,
@@ -83,7 +82,7 @@ export class Pool {
     this.version = version;
     this.environment = environment;
     this.env = env;
-    this.mask = mask;
+    this.secrets = secrets;
     this.#cores = cores;
     this.forks = forks;
     this.#start = start;

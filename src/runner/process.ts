@@ -23,14 +23,13 @@ import { LineCutter } from "./lines.ts";
 import type { Mask } from "./mask.ts";
 import { AgentOutput, type OnOutput } from "./output.ts";
 import {
-  type AgentError,
   type ChatKeys,
   parseRunnerMessage,
   type RunnerMessage,
   type RunStart,
   type ServerMessage,
 } from "./protocol.ts";
-import { AgentRun, type RunHost, type RunMessage } from "./run.ts";
+import { AgentRun, type RunHost } from "./run.ts";
 
 export type AgentProcessOptions = {
   /** Makes the child. Rejects when it cannot be started; the message completes "The agent process …". */
@@ -261,7 +260,7 @@ export class AgentProcess {
         this.#loading.resolve({ schemas: message.schemas ?? null, graph: message.graph ?? null });
         return;
       case "load_failed":
-        this.#loading.reject(new LoadError(this.#masked(message.error)));
+        this.#loading.reject(new LoadError(this.#options.mask?.error(message.error) ?? message.error));
         void this.stop();
         return;
       case "alive":
@@ -273,27 +272,9 @@ export class AgentProcess {
         const run = this.#runs.get(message.run_id);
         if (!run) return;
         this.#unheard.delete(run);
-        run.deliver(this.#shown(message), bytes);
+        run.deliver(this.#options.mask?.message(message) ?? message, bytes);
       }
     }
-  }
-
-  /** The message without secrets, where it is for people. */
-  #shown(message: RunMessage): RunMessage {
-    const { mask } = this.#options;
-    if (!mask) return message;
-    if (message.type === "event")
-      return {
-        ...message,
-        events: message.events.map(({ type, data }) => ({ type, data: mask.json(data) })),
-      };
-    if (message.type === "done" && message.error) return { ...message, error: this.#masked(message.error) };
-    return message;
-  }
-
-  #masked(error: AgentError): AgentError {
-    const { mask } = this.#options;
-    return mask ? (mask.json(error) as AgentError) : error;
   }
 
   #remember(memoryMb: number): void {

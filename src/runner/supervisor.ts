@@ -10,7 +10,7 @@ import type { Child } from "./child.ts";
 import { spawnRunner } from "./command.ts";
 import { Forks } from "./forks.ts";
 import { PROCESS_LIMITS, type ProcessLimits } from "./limits.ts";
-import { maskOf } from "./mask.ts";
+import { type Mask, maskOf } from "./mask.ts";
 import type { OnOutput } from "./output.ts";
 import { type AgentVersion, type Hosted, Pool } from "./pool.ts";
 import { AgentProcess, type LoadedAgent } from "./process.ts";
@@ -195,9 +195,9 @@ export class Supervisor {
     const known = this.#pools.get(key);
     if (known) {
       known.version = version;
-      if (!isDeepStrictEqual(known.env, env)) {
+      if (!isDeepStrictEqual([known.env, known.secrets], [env, secrets])) {
         known.env = env;
-        known.mask = maskOf(secrets);
+        known.secrets = secrets;
         known.drain();
       }
       return known;
@@ -208,9 +208,7 @@ export class Supervisor {
     const forks = new Forks((details, message) =>
       this.#options.logger.warn({ ...about, ...details }, message),
     );
-    const pool = new Pool(version, environment, env, maskOf(secrets), cores, forks, (pool) =>
-      this.#start(pool),
-    );
+    const pool = new Pool(version, environment, env, secrets, cores, forks, (pool) => this.#start(pool));
     this.#pools.set(key, pool);
     return pool;
   }
@@ -219,6 +217,7 @@ export class Supervisor {
     const { version, environment } = pool;
     const { logger, limits } = this.#options;
     const about = { version_id: version.version_id, environment };
+    const mask = maskOf(pool.secrets);
     const child = new AgentProcess({
       launch: () => this.#launch(pool),
       framework: version.framework,
@@ -226,8 +225,8 @@ export class Supervisor {
       directory: version.directory,
       chat: version.chat,
       memoryMb: version.runner.memory_mb,
-      mask: pool.mask,
-      onOutput: this.#outputOf(pool, () => child.pid),
+      mask,
+      onOutput: this.#outputOf(pool, mask, () => child.pid),
       onHung: (silentMs) =>
         logger.warn(
           { ...about, pid: child.pid, silent_ms: silentMs },
@@ -255,17 +254,20 @@ export class Supervisor {
       runner,
       framework,
       idleTimeoutMs: idle_timeout_s * 1000,
-      onOutput: this.#outputOf(pool, () => undefined),
+      onOutput: this.#outputOf(pool, maskOf(pool.secrets), () => undefined),
       limits: { ...PROCESS_LIMITS, ...limits },
     });
   }
 
-  #outputOf(pool: Pool, pid: () => number | undefined): OnOutput {
-    const { version, environment } = pool;
-    const { version_id } = version;
+  /** `mask`: of the process that prints, which may have other secrets than those that come after it. */
+  #outputOf(
+    { version: { version_id }, environment }: Pool,
+    mask: Mask | undefined,
+    pid: () => number | undefined,
+  ): OnOutput {
     const { logger, onOutput } = this.#options;
     return (text, stream) => {
-      const line = pool.mask?.text(text) ?? text;
+      const line = mask?.text(text) ?? text;
       if (onOutput) onOutput(line, stream, version_id);
       else logger.info({ version_id, environment, pid: pid(), stream }, line);
     };

@@ -74,17 +74,22 @@ export async function addBuildLines(
   version_id: string,
   lines: readonly string[],
 ): Promise<void> {
-  const row = first(
-    await tx.query<{ last: number | null }>(
-      sql`select max(number) as last from build_lines where version_id = ${version_id}`,
-    ),
-  );
-  let number = row?.last ?? 0;
+  let number = await lastBuildLine(tx, version_id);
   for (const line of lines) {
     await tx.query(sql`
       insert into build_lines (version_id, number, at, line)
       values (${version_id}, ${++number}, ${tx.dialect.now}, ${line})`);
   }
+}
+
+/** The number of the last line; 0: there is none. */
+export async function lastBuildLine(q: Queryable, version_id: string): Promise<number> {
+  const row = first(
+    await q.query<{ last: number | null }>(
+      sql`select max(number) as last from build_lines where version_id = ${version_id}`,
+    ),
+  );
+  return row?.last ?? 0;
 }
 
 /** A page of lines after `after`, in order. */

@@ -17,12 +17,11 @@ export async function deploymentExists(q: Queryable, deployment_id: string): Pro
   return (await q.query(sql`select 1 from deployments where deployment_id = ${deployment_id}`)).length > 0;
 }
 
-/** Locks the deployment: its versions and environments change one after another. False: there is none. */
-export async function lockDeployment(tx: Queryable, deployment_id: string): Promise<boolean> {
-  const rows = await tx.query(
+/** Locks the deployment: its versions, environments and variables change one after another. */
+export async function lockDeployment(tx: Queryable, deployment_id: string): Promise<void> {
+  await tx.query(
     sql`select 1 from deployments where deployment_id = ${deployment_id} ${tx.dialect.forUpdate}`,
   );
-  return rows.length > 0;
 }
 
 export async function listDeployments(

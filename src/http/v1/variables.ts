@@ -1,12 +1,11 @@
 /** /v1/deployments/{deployment_id}/variables: what an environment's agents have in theirs. Values go in and never out. */
 import { Type } from "typebox";
 import { Variable } from "../../core/deployment.ts";
-import { Problem } from "../../core/problem.ts";
 import { EnvironmentSchema } from "../../core/run.ts";
 import { changeVariables, MAX_VALUE_CHARACTERS, MAX_VARIABLES } from "../../deploy/variables.ts";
 import { lockDeployment } from "../../store/deployments.ts";
 import { listVariables } from "../../store/variables.ts";
-import { requireDeployment } from "../auth.ts";
+import { requireExisting } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";
 
 const tag = "deployments";
@@ -22,7 +21,7 @@ export const list = endpoint(
     answers: { 200: Variables },
   },
   async ({ app, params, query, principal }) => {
-    requireDeployment(principal, params.deployment_id);
+    await requireExisting(app, principal, params.deployment_id);
     const variables = await listVariables(app.node.database, params.deployment_id, query.environment);
     return { status: 200, body: { variables } };
   },
@@ -48,11 +47,10 @@ export const patch = endpoint(
   },
   async ({ app, params, body, principal }) => {
     const { deployment_id } = params;
-    requireDeployment(principal, deployment_id);
+    await requireExisting(app, principal, deployment_id);
     const place = { deployment_id, environment: body.environment ?? "production" };
     const variables = await app.node.database.transaction(async (tx) => {
-      if (!(await lockDeployment(tx, deployment_id)))
-        throw new Problem("not_found", { what: "deployment", id: deployment_id });
+      await lockDeployment(tx, deployment_id);
       await changeVariables(tx, app.secrets, place, body.variables);
       return listVariables(tx, deployment_id, place.environment);
     });

@@ -3,13 +3,11 @@ import type { Readable } from "node:stream";
 import { Type } from "typebox";
 import { Version, VersionDetails } from "../../core/deployment.ts";
 import type { NumberedEvent } from "../../core/event.ts";
-import { Problem } from "../../core/problem.ts";
 import { EnvironmentSchema } from "../../core/run.ts";
 import { activateVersion, retire as retireOne, rollBack, versionOf } from "../../deploy/activate.ts";
 import { buildTopic } from "../../deploy/builds.ts";
 import { receiveVersion } from "../../deploy/receive.ts";
-import { readBuildLines } from "../../store/builds.ts";
-import { deploymentExists } from "../../store/deployments.ts";
+import { lastBuildLine, readBuildLines } from "../../store/builds.ts";
 import {
   getVersion,
   listVersions,
@@ -18,7 +16,7 @@ import {
   type VersionRow,
 } from "../../store/versions.ts";
 import type { App } from "../app.ts";
-import { type Principal, requireDeployment } from "../auth.ts";
+import { requireDeployment, requireExisting } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";
 import { Cursor, decodeCursor, encodeCursor, Limit } from "../page.ts";
 import { lastEventId, streamEvents } from "../sse.ts";
@@ -33,12 +31,6 @@ const Environment = Type.Object(
 
 async function show(app: App, row: VersionRow): Promise<Version> {
   return (await showVersions(app.node.database, [row]))[0]!;
-}
-
-async function requireOne(app: App, principal: Principal, deployment_id: string): Promise<void> {
-  requireDeployment(principal, deployment_id);
-  if (!(await deploymentExists(app.node.database, deployment_id)))
-    throw new Problem("not_found", { what: "deployment", id: deployment_id });
 }
 
 export const create = endpoint(
@@ -56,12 +48,12 @@ export const create = endpoint(
       },
       { additionalProperties: false },
     ),
-    upload: "application/gzip",
+    upload: true,
     answers: { 200: Version, 202: Version },
   },
   async ({ app, params, query, principal, request }) => {
     const { deployment_id } = params;
-    requireDeployment(principal, deployment_id);
+    await requireExisting(app, principal, deployment_id);
     const { version, isNew } = await receiveVersion(app.node.database, app.uploads, {
       deployment_id,
       archive: request.body as Readable,
@@ -89,7 +81,7 @@ export const list = endpoint(
     },
   },
   async ({ app, params, query, principal }) => {
-    await requireOne(app, principal, params.deployment_id);
+    await requireExisting(app, principal, params.deployment_id);
     const limit = query.limit ?? 20;
     const before = decodeCursor(query.cursor, isVersionPlace)?.number;
     const rows = await listVersions(app.node.database, params.deployment_id, { before, limit: limit + 1 });
@@ -114,13 +106,17 @@ export const build = endpoint(
       "The log of a version's build, line by line as build.output; ends with build.ready or build.failed",
     tag,
     params: VersionPath,
-    answers: { 200: Type.String() },
+    answers: { 200: Type.String(), 204: null },
     streams: true,
   },
   async ({ app, params, principal, request, reply }) => {
+    const { database } = app.node;
     requireDeployment(principal, params.deployment_id);
-    const version = await versionOf(app.node.database, params.deployment_id, params.version_id);
+    const version = await versionOf(database, params.deployment_id, params.version_id);
     const after = lastEventId(request, /^(\d{1,9})$/)?.[0] ?? 0;
+    // The last event is behind the reader: this stops an EventSource.
+    const isOver = version.status !== "building";
+    if (isOver && after > (await lastBuildLine(database, version.version_id))) return { status: 204 };
     await streamEvents(app, request, reply, {
       wanted: () => true,
       pages: (signal) => buildEvents(app, version.version_id, after, signal),
@@ -194,7 +190,7 @@ export const rollback = endpoint(
     answers: { 200: Version },
   },
   async ({ app, params, body, principal }) => {
-    await requireOne(app, principal, params.deployment_id);
+    await requireExisting(app, principal, params.deployment_id);
     const place = { deployment_id: params.deployment_id, environment: body.environment ?? "production" };
     return { status: 200, body: await show(app, await rollBack(app.node.database, place)) };
   },

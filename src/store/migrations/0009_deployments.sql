@@ -38,7 +38,7 @@ create table build_lines (
   primary key (version_id, number)
 );
 
--- What each environment has pointed at, in order.
+-- What was deployed and each environment has pointed at since, in order. A folder has nothing to go back to.
 create table activations (
   deployment_id text not null references deployments,
   environment text not null,
@@ -47,10 +47,6 @@ create table activations (
   activated_at text not null,
   primary key (deployment_id, environment, number)
 );
-insert into activations (deployment_id, environment, number, version_id, activated_at)
-select deployment_id, environment, 1, version_id,
-  (select created_at from versions where versions.version_id = environments.version_id) from environments;
-
 -- Values are sealed with a key that is not in here; `key_id` tells which.
 create table variables (
   deployment_id text not null references deployments,
