@@ -1,11 +1,12 @@
 /** From a folder to a running, versioned agent: deployed from the command line, changed, rolled back, and kept secret. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Version } from "../src/core/deployment.ts";
 import { until } from "./faults/until.ts";
+import { onPostgres } from "./fixtures/database.ts";
 import { type Deployer, newProject, type Said, startDeployer, write } from "./fixtures/deployer.ts";
 
 const manifest = (name: string) =>
@@ -79,6 +80,11 @@ test("a folder becomes a version, a change another, the same source none, and a 
   const retired = await deployer.cli(folder, ["versions", "activate", "2"]);
   assert.equal(retired.code, 1);
   assert.match(retired.stderr, /is retired/);
+  assert.match(
+    (await deployer.cli(folder, ["versions", "activate", "1"])).stdout,
+    /Version 1 serves production/,
+  );
+  assert.equal((await ask(deployer, folder)).output.said, "one");
 });
 
 test("a thread lives across versions, and each run says which one executed it", async (t) => {
@@ -261,6 +267,8 @@ test("a secret is in the agent's environment and nowhere else", async (t) => {
         return { hash: token && createHash("sha256").update(token).digest("hex"), ours: Object.keys(process.env).filter((name) => /^CREWSHIP_(?!ARTIFACTS)/.test(name)) };
       }`,
   });
+  const printed: string[] = [];
+  deployer.server.onActivity(({ text }) => printed.push(text ?? ""));
   const { deployment_id } = await deploy(deployer, folder);
   const set = await deployer.cli(folder, ["env", "set", "TOKEN"], `${secret}\n`);
   assert.equal(set.code, 0, set.stderr);
@@ -283,10 +291,12 @@ test("a secret is in the agent's environment and nowhere else", async (t) => {
   write(folder, { "more.txt": "more" });
   const built = await deployer.cli(folder, ["deploy"]);
   assert.match(built.stderr, /loading with \*\*\*/);
+  // So does the server, into its own log.
+  assert.ok(printed.some((line) => line === "loading with ***"));
 
   const list = await deployer.cli(folder, ["env", "list"]);
   assert.match(list.stdout, /TOKEN +•+ +production/);
-  const answers = [said, set.stdout, set.stderr, built.stderr, built.stdout, list.stdout];
+  const answers = [printed.join("\n"), said, set.stdout, set.stderr, built.stderr, built.stdout, list.stdout];
   for (const path of ["variables", "versions"]) {
     const answer = await fetch(`${deployer.server.url}/v1/deployments/${deployment_id}/${path}`, {
       headers: { authorization: `Bearer ${deployer.server.apiKey}` },
@@ -309,6 +319,28 @@ test("a secret is in the agent's environment and nowhere else", async (t) => {
     async () => (await deployer.client.getRun(without.run_id)).completed_at !== null,
   );
   assert.equal(((await deployer.client.getRun(without.run_id)).output as { hash: null }).hash, null);
+});
+
+test("without CREWSHIP_SECRET_KEY a server with a database of its own makes a key only its owner can read, and keeps it", async (t) => {
+  const deployer = await startDeployer(t, { environment: { CREWSHIP_SECRET_KEY: "" } });
+  const folder = newProject(t, {
+    ...project("sealed", ""),
+    "agent.ts": "export function agent() { return { said: process.env.WORD }; }\n",
+  });
+  await deploy(deployer, folder);
+  const path = join(deployer.folder, "data/secret.key");
+  const set = await deployer.cli(folder, ["env", "set", "WORD=kept"]);
+  if (onPostgres) {
+    assert.match(set.stderr, /set CREWSHIP_SECRET_KEY/);
+    assert.ok(!existsSync(path));
+    return;
+  }
+  assert.equal(set.code, 0, set.stderr);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  const key = readFileSync(path);
+  assert.equal((await ask(deployer, folder)).output.said, "kept");
+  await deployer.cli(folder, ["env", "set", "OTHER=more"]);
+  assert.deepEqual(readFileSync(path), key);
 });
 
 test("variables come from a file, all or none, and a name that cannot be one changes nothing", async (t) => {

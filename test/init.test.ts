@@ -122,6 +122,18 @@ test("a project with several graphs gets a deployment for each", async (t) => {
   assert.equal(readManifest(folder, "second").entrypoint, "./b.ts:graph");
 });
 
+test("a deployment is called as the project calls itself, else as its folder", async (t) => {
+  const agent = { "agent.ts": "export function agent() {}\n", "agent.py": "def agent(input):\n    pass\n" };
+  const nameOf = async (files: Record<string, string>) =>
+    (await propose(newProject(t, { ...agent, ...files })))[0]!.name;
+  assert.equal(await nameOf({ "package.json": `{"name":"@team/support"}` }), "support");
+  assert.equal(await nameOf({ "pyproject.toml": `[project]\nname = "research"\n` }), "research");
+  assert.equal(
+    await nameOf({ "package.json": "{", "pyproject.toml": "[" }).then((n) => n.slice(0, 9)),
+    "crewship-",
+  );
+});
+
 test("where nothing is recognised, or what was said does not exist, nothing is written", async (t) => {
   const folder = newProject(t, { "main.py": "print(1)\n" });
   for (const args of [

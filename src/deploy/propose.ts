@@ -1,6 +1,7 @@
 /** Looks at a project's files and proposes what crewship.toml should say. Reads text only: nothing of the project is executed. */
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { parse } from "smol-toml";
 import type { Framework } from "../core/deployment.ts";
 import { isObject } from "../core/json.ts";
 import { fitName } from "./manifest.ts";
@@ -46,7 +47,7 @@ const mentions: Partial<Record<Framework, RegExp>> = {
 
 /** The agents of a project, none when nothing is recognised. langgraph.json says it best. Throws a SourceError. */
 export async function propose(directory: string): Promise<Proposal[]> {
-  const name = fitName(basename(directory));
+  const name = fitName(await projectName(directory));
   const declared = await fromLanggraphJson(directory, name);
   if (declared.length > 0) return declared;
   const files = (await sourceFiles(directory, [])).filter(
@@ -71,16 +72,37 @@ export async function propose(directory: string): Promise<Proposal[]> {
   return [];
 }
 
+/** As the project calls itself, else its folder's name. */
+async function projectName(directory: string): Promise<string> {
+  const read = (file: string) => readFile(join(directory, file), "utf8").catch(() => undefined);
+  const [about, pyproject] = [await read("package.json"), await read("pyproject.toml")];
+  for (const table of [asJson(about), asToml(pyproject)?.project]) {
+    if (isObject(table) && typeof table.name === "string" && table.name !== "")
+      return table.name.replace(/^@[^/]*\//, "");
+  }
+  return basename(directory);
+}
+
+/** Undefined for what is missing or broken: another file may tell. */
+function asJson(text: string | undefined): unknown {
+  try {
+    return text === undefined ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function asToml(text: string | undefined): Record<string, unknown> | undefined {
+  try {
+    return text === undefined ? undefined : parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 async function fromLanggraphJson(directory: string, name: string): Promise<Proposal[]> {
   const found = "langgraph.json";
-  const text = await readFile(join(directory, found), "utf8").catch(() => undefined);
-  if (text === undefined) return [];
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return [];
-  }
+  const value = asJson(await readFile(join(directory, found), "utf8").catch(() => undefined));
   const graphs = isObject(value) && isObject(value.graphs) ? Object.entries(value.graphs) : [];
   return graphs.flatMap(([graph, place]): Proposal[] => {
     const path = typeof place === "string" ? place : isObject(place) ? String(place.path ?? "") : "";
