@@ -1,10 +1,10 @@
 /** The composition root: builds everything, starts it, and stops it in reverse. */
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
-import { type Config, type LocalServer, localConfigFolder } from "./config.ts";
+import type { Config } from "./config.ts";
 import { prefixedId } from "./core/ids.ts";
 import { isOver } from "./core/moves.ts";
 import type { RunError } from "./core/run.ts";
@@ -22,12 +22,10 @@ import { runSchedules } from "./engine/run_schedules.ts";
 import { recoverRuns, sweep } from "./engine/sweep.ts";
 import { Worker } from "./engine/worker.ts";
 import { type App, makeHttp } from "./http/app.ts";
-import { hashKey } from "./http/auth.ts";
-import { newKey } from "./http/v1/keys.ts";
+import { adminKey, writeLocalServer } from "./local_access.ts";
 import { Supervisor } from "./runner/supervisor.ts";
 import type { Database } from "./store/database.ts";
 import { listDeployments } from "./store/deployments.ts";
-import { createKey, findKey } from "./store/keys.ts";
 import { migrate } from "./store/migrate.ts";
 import { PostgresDatabase } from "./store/postgres.ts";
 import { findRun } from "./store/runs.ts";
@@ -331,37 +329,4 @@ async function deployFolder(database: Database, manifest: Manifest, machine: str
     version = await database.transaction((tx) => putDevDeployment(tx, folder, ids));
   });
   return version!;
-}
-
-/** The full key of this data folder, made at the first start and kept in a file only its owner can read. */
-async function adminKey(database: Database, config: Config): Promise<string> {
-  const path = join(config.data, "admin.key");
-  mkdirSync(config.data, { recursive: true, mode: 0o700 });
-  if (existsSync(path)) {
-    const key = readFileSync(path, "utf8").trim();
-    if (key && (await findKey(database, hashKey(key)))) return key;
-  }
-  const key = newKey();
-  await database.transaction((tx) =>
-    createKey(tx, {
-      key_id: prefixedId("key", randomBytes(12)),
-      name: "admin.key",
-      key_hash: hashKey(key),
-      role: "admin",
-      deployment_ids: null,
-    }),
-  );
-  writePrivate(path, `${key}\n`);
-  return key;
-}
-
-function writeLocalServer(config: Config, server: LocalServer): void {
-  const folder = localConfigFolder(config.environment);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  writePrivate(join(folder, "server.json"), `${JSON.stringify(server)}\n`);
-}
-
-function writePrivate(path: string, text: string): void {
-  writeFileSync(path, text, { mode: 0o600 });
-  chmodSync(path, 0o600);
 }

@@ -19,7 +19,8 @@ const mayImport: Record<string, string[]> = {
   cli: ["client", "core", "config", "version"],
   config: ["store"],
   version: [],
-  server: ["config", "core", "deploy", "engine", "http", "runner", "store"],
+  server: ["config", "core", "deploy", "engine", "http", "local_access", "runner", "store"],
+  local_access: ["config", "core", "http", "store"],
   "runners/node": ["core", "runner"],
 };
 

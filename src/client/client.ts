@@ -5,27 +5,15 @@
 import type { Artifact } from "../core/artifact.ts";
 import type { Checkpoint, ThreadState } from "../core/checkpoint.ts";
 import type { Deployment, Framework, Variable, Version, VersionDetails } from "../core/deployment.ts";
-import { isObject, type Json, type JsonObject } from "../core/json.ts";
+import type { Json, JsonObject } from "../core/json.ts";
 import { isLastEvent, type RunStatus, type ThreadStatus } from "../core/moves.ts";
 import type { AcceptedRun, Environment, Run, RunRequest } from "../core/run.ts";
 import type { NewSchedule, Schedule, SchedulePatch } from "../core/schedule.ts";
 import type { Thread, Ttl } from "../core/thread.ts";
 import type { Delivery, NewWebhook, Webhook } from "../core/webhook.ts";
-import { ApiError, ConnectionError, readApiError } from "./errors.ts";
+import { ApiError } from "./errors.ts";
 import { type ReadOptions, readEvents, type StreamEvent } from "./events.ts";
-
-export type ClientOptions = {
-  url: string;
-  /** None: the requests carry no key, for a browser that has a session. */
-  apiKey?: string | null | undefined;
-  fetch?: typeof fetch | undefined;
-};
-
-export type CallOptions = {
-  signal?: AbortSignal | undefined;
-  /** A repeat with the same key within 24 h gets the first answer; for requests that create. */
-  idempotencyKey?: string | undefined;
-};
+import { type CallOptions, type ClientOptions, Requests } from "./requests.ts";
 
 export type NewThread = {
   deployment_id: string;
@@ -99,47 +87,36 @@ export type { NewWebhook };
 export type CreatedWebhook = Webhook & { path?: string };
 export type PageFilter = { limit?: number | undefined; cursor?: string | undefined };
 
-type Query = Record<string, string | number | JsonObject | undefined>;
-type Method = "GET" | "POST" | "PATCH" | "DELETE";
-type Call = CallOptions & {
-  query?: Query;
-  body?: unknown;
-  /** A body that is sent as it comes. */
-  upload?: { type: string; stream: ReadableStream<Uint8Array> };
-  headers?: Record<string, string>;
-};
 const isLastOfBuild = (type: string) => type === "build.ready" || type === "build.failed";
 
 export class CrewshipClient {
   readonly url: string;
-  readonly #apiKey: string | null;
-  readonly #fetch: typeof fetch;
+  readonly #http: Requests;
 
-  constructor({ url, apiKey, fetch: ownFetch }: ClientOptions) {
-    this.url = url.replace(/\/+$/, "");
-    this.#apiKey = apiKey ?? null;
-    this.#fetch = ownFetch ?? globalThis.fetch.bind(globalThis);
+  constructor(options: ClientOptions) {
+    this.#http = new Requests(options);
+    this.url = this.#http.url;
   }
 
   // Threads
 
   createThread(thread: NewThread, options?: CallOptions): Promise<Thread> {
-    return this.#json("POST", "/v1/threads", { ...options, body: thread });
+    return this.#http.json("POST", "/v1/threads", { ...options, body: thread });
   }
   listThreads(filter: ThreadFilter, options?: CallOptions): Promise<Page<"threads", Thread>> {
-    return this.#json("GET", "/v1/threads", { ...options, query: filter });
+    return this.#http.json("GET", "/v1/threads", { ...options, query: filter });
   }
   searchThreads(search: ThreadSearch, options?: CallOptions): Promise<Page<"threads", Thread>> {
-    return this.#json("POST", "/v1/threads/search", { ...options, body: search });
+    return this.#http.json("POST", "/v1/threads/search", { ...options, body: search });
   }
   countThreads(search: ThreadSearch, options?: CallOptions): Promise<{ count: number }> {
-    return this.#json("POST", "/v1/threads/count", { ...options, body: search });
+    return this.#http.json("POST", "/v1/threads/count", { ...options, body: search });
   }
   pruneThreads(prune: Prune, options?: CallOptions): Promise<{ pruned: number }> {
-    return this.#json("POST", "/v1/threads/prune", { ...options, body: prune });
+    return this.#http.json("POST", "/v1/threads/prune", { ...options, body: prune });
   }
   getThread(id: string, options?: CallOptions): Promise<Thread> {
-    return this.#json("GET", threadPath(id), options);
+    return this.#http.json("GET", threadPath(id), options);
   }
   /** Metadata is merged; null removes a key. */
   patchThread(
@@ -147,25 +124,25 @@ export class CrewshipClient {
     patch: { metadata?: JsonObject; ttl?: Ttl | null },
     options?: CallOptions,
   ): Promise<Thread> {
-    return this.#json("PATCH", threadPath(id), { ...options, body: patch });
+    return this.#http.json("PATCH", threadPath(id), { ...options, body: patch });
   }
   /** A run that is under way is canceled first. */
   async deleteThread(id: string, options?: CallOptions): Promise<void> {
-    await this.#send("DELETE", threadPath(id), options);
+    await this.#http.send("DELETE", threadPath(id), options);
   }
   copyThread(
     id: string,
     from: { checkpoint_id?: string; metadata?: JsonObject } = {},
     options?: CallOptions,
   ): Promise<Thread> {
-    return this.#json("POST", threadPath(id, "copy"), { ...options, body: from });
+    return this.#http.json("POST", threadPath(id, "copy"), { ...options, body: from });
   }
   history(
     id: string,
     filter: HistoryFilter = {},
     options?: CallOptions,
   ): Promise<{ checkpoints: Checkpoint[] }> {
-    return this.#json("GET", threadPath(id, "history"), { ...options, query: filter });
+    return this.#http.json("GET", threadPath(id, "history"), { ...options, query: filter });
   }
   /** `subgraphs`: each task that runs a subgraph has its state. */
   getState(
@@ -173,30 +150,30 @@ export class CrewshipClient {
     { checkpoint_id, subgraphs, ...options }: CallOptions & StateFilter = {},
   ): Promise<ThreadState> {
     const query = { checkpoint_id, subgraphs: subgraphs ? "true" : undefined };
-    return this.#json("GET", threadPath(id, "state"), { ...options, query });
+    return this.#http.json("GET", threadPath(id, "state"), { ...options, query });
   }
   updateState(id: string, update: StateUpdate, options?: CallOptions): Promise<Checkpoint> {
-    return this.#json("POST", threadPath(id, "state"), { ...options, body: update });
+    return this.#http.json("POST", threadPath(id, "state"), { ...options, body: update });
   }
   diff(
     id: string,
     between: { from: string; to?: string },
     options?: CallOptions,
   ): Promise<{ patch: PatchOperation[] }> {
-    return this.#json("GET", threadPath(id, "diff"), { ...options, query: between });
+    return this.#http.json("GET", threadPath(id, "diff"), { ...options, query: between });
   }
   /** One stream across the thread's runs, without an end of its own: leave it, or abort. */
   threadEvents(id: string, options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
-    return this.#events(threadPath(id, "events"), options, () => false);
+    return this.#http.events(threadPath(id, "events"), options, () => false);
   }
 
   // Runs
 
   createRun(thread_id: string, request: RunRequest, options?: CallOptions): Promise<AcceptedRun> {
-    return this.#json("POST", threadPath(thread_id, "runs"), { ...options, body: request });
+    return this.#http.json("POST", threadPath(thread_id, "runs"), { ...options, body: request });
   }
   createStatelessRun(request: StatelessRun, options?: CallOptions): Promise<AcceptedRun> {
-    return this.#json("POST", "/v1/runs", { ...options, body: request });
+    return this.#http.json("POST", "/v1/runs", { ...options, body: request });
   }
   /** Answers when the run is over, or with the unfinished run once the server has held the request long enough. */
   waitForRun(
@@ -204,7 +181,7 @@ export class CrewshipClient {
     request: RunRequest,
     { wait_s, ...options }: CallOptions & { wait_s?: number | undefined } = {},
   ): Promise<Run> {
-    return this.#json("POST", threadPath(thread_id, "runs", "wait"), {
+    return this.#http.json("POST", threadPath(thread_id, "runs", "wait"), {
       ...options,
       query: { wait_s },
       body: request,
@@ -223,9 +200,9 @@ export class CrewshipClient {
     let run: string | undefined;
     const connect = async (after: string | undefined, signal: AbortSignal) => {
       const { idempotencyKey, types } = options;
-      if (run !== undefined) return this.#connect(runPath(run, "events"), types, after, signal);
+      if (run !== undefined) return this.#http.connect(runPath(run, "events"), types, after, signal);
       const headers = { Accept: "text/event-stream" };
-      const response = await this.#request("POST", path, {
+      const response = await this.#http.request("POST", path, {
         query: { types: types?.join(",") },
         body: request,
         headers,
@@ -245,17 +222,17 @@ export class CrewshipClient {
     return readEvents(this.url + path, connect, { ...options, isLast: isLastEvent });
   }
   listRuns(filter: RunFilter = {}, options?: CallOptions): Promise<Page<"runs", Run>> {
-    return this.#json("GET", "/v1/runs", { ...options, query: filter });
+    return this.#http.json("GET", "/v1/runs", { ...options, query: filter });
   }
   listThreadRuns(
     thread_id: string,
     filter: Omit<RunFilter, "thread_id" | "deployment_id"> = {},
     options?: CallOptions,
   ): Promise<Page<"runs", Run>> {
-    return this.#json("GET", threadPath(thread_id, "runs"), { ...options, query: filter });
+    return this.#http.json("GET", threadPath(thread_id, "runs"), { ...options, query: filter });
   }
   getRun(id: string, options?: CallOptions): Promise<Run> {
-    return this.#json("GET", runPath(id), options);
+    return this.#http.json("GET", runPath(id), options);
   }
   /** `rollback` also drops the checkpoints the run made. */
   cancelRun(
@@ -263,60 +240,64 @@ export class CrewshipClient {
     action: "cancel" | "rollback" = "cancel",
     options?: CallOptions,
   ): Promise<{ success: boolean; status: string }> {
-    return this.#json("POST", runPath(id, "cancel"), { ...options, body: { action } });
+    return this.#http.json("POST", runPath(id, "cancel"), { ...options, body: { action } });
   }
   /** The run's events, from the first one or after `options.after`, to its last event. */
   runEvents(id: string, options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
-    return this.#events(runPath(id, "events"), options, isLastEvent);
+    return this.#http.events(runPath(id, "events"), options, isLastEvent);
   }
 
   /** The files the run left; none while it is under way. */
   listArtifacts(id: string, options?: CallOptions): Promise<{ artifacts: Artifact[] }> {
-    return this.#json("GET", runPath(id, "artifacts"), options);
+    return this.#http.json("GET", runPath(id, "artifacts"), options);
   }
   /** The response whose body is the file. */
   downloadArtifact(id: string, name: string, options?: CallOptions): Promise<Response> {
-    return this.#send("GET", runPath(id, "artifacts", ...name.split("/").map(encodeURIComponent)), options);
+    return this.#http.send(
+      "GET",
+      runPath(id, "artifacts", ...name.split("/").map(encodeURIComponent)),
+      options,
+    );
   }
 
   // Schedules
 
   createSchedule(schedule: NewSchedule, options?: CallOptions): Promise<Schedule> {
-    return this.#json("POST", "/v1/schedules", { ...options, body: schedule });
+    return this.#http.json("POST", "/v1/schedules", { ...options, body: schedule });
   }
   /** Those of one deployment, or of all that the key reaches. */
   listSchedules(deployment_id?: string, options?: CallOptions): Promise<{ schedules: Schedule[] }> {
-    return this.#json("GET", "/v1/schedules", { ...options, query: { deployment_id } });
+    return this.#http.json("GET", "/v1/schedules", { ...options, query: { deployment_id } });
   }
   getSchedule(id: string, options?: CallOptions): Promise<Schedule> {
-    return this.#json("GET", schedulePath(id), options);
+    return this.#http.json("GET", schedulePath(id), options);
   }
   /** `enabled` pauses and resumes. Metadata is merged; null removes a key. */
   patchSchedule(id: string, patch: SchedulePatch, options?: CallOptions): Promise<Schedule> {
-    return this.#json("PATCH", schedulePath(id), { ...options, body: patch });
+    return this.#http.json("PATCH", schedulePath(id), { ...options, body: patch });
   }
   /** The runs it started go on. */
   async deleteSchedule(id: string, options?: CallOptions): Promise<void> {
-    await this.#send("DELETE", schedulePath(id), options);
+    await this.#http.send("DELETE", schedulePath(id), options);
   }
   /** Starts a run now; when it is due next stays as it was. */
   runSchedule(id: string, options?: CallOptions): Promise<AcceptedRun> {
-    return this.#json("POST", schedulePath(id, "run"), options);
+    return this.#http.json("POST", schedulePath(id, "run"), options);
   }
 
   // Deployments and keys
 
   listDeployments(options?: CallOptions): Promise<{ deployments: Deployment[] }> {
-    return this.#json("GET", "/v1/deployments", options);
+    return this.#http.json("GET", "/v1/deployments", options);
   }
   getDeployment(id: string, options?: CallOptions): Promise<Deployment> {
-    return this.#json("GET", deploymentPath(id), options);
+    return this.#http.json("GET", deploymentPath(id), options);
   }
   createDeployment(
     deployment: { name: string; framework: Framework },
     options?: CallOptions,
   ): Promise<Deployment> {
-    return this.#json("POST", "/v1/deployments", { ...options, body: deployment });
+    return this.#http.json("POST", "/v1/deployments", { ...options, body: deployment });
   }
   /** Sends the source of a version, a gzipped tar. It is built, and then the environment points at it. */
   createVersion(
@@ -325,7 +306,7 @@ export class CrewshipClient {
     { environment, name }: { environment?: Environment | undefined; name?: string | undefined } = {},
     options?: CallOptions,
   ): Promise<Version> {
-    return this.#json("POST", deploymentPath(deployment_id, "versions"), {
+    return this.#http.json("POST", deploymentPath(deployment_id, "versions"), {
       ...options,
       query: { environment, name },
       upload: { type: "application/gzip", stream: archive },
@@ -337,13 +318,13 @@ export class CrewshipClient {
     { limit, cursor }: PageFilter = {},
     options?: CallOptions,
   ): Promise<Page<"versions", Version>> {
-    return this.#json("GET", deploymentPath(deployment_id, "versions"), {
+    return this.#http.json("GET", deploymentPath(deployment_id, "versions"), {
       ...options,
       query: { limit, cursor },
     });
   }
   getVersion(deployment_id: string, version_id: string, options?: CallOptions): Promise<VersionDetails> {
-    return this.#json("GET", deploymentPath(deployment_id, "versions", version_id), options);
+    return this.#http.json("GET", deploymentPath(deployment_id, "versions", version_id), options);
   }
   /** The lines of a build as `build.output`, to its end: `build.ready` or `build.failed`. */
   buildEvents(
@@ -351,7 +332,7 @@ export class CrewshipClient {
     version_id: string,
     options: ReadOptions = {},
   ): AsyncGenerator<StreamEvent, void, undefined> {
-    return this.#events(
+    return this.#http.events(
       deploymentPath(deployment_id, "versions", version_id, "build"),
       options,
       isLastOfBuild,
@@ -364,17 +345,17 @@ export class CrewshipClient {
     options?: CallOptions,
   ): Promise<Version> {
     const path = deploymentPath(deployment_id, "versions", version_id, "activate");
-    return this.#json("POST", path, { ...options, body: { environment } });
+    return this.#http.json("POST", path, { ...options, body: { environment } });
   }
   /** To the version before, among those that have served the environment. */
   rollBack(deployment_id: string, environment: Environment, options?: CallOptions): Promise<Version> {
-    return this.#json("POST", deploymentPath(deployment_id, "rollback"), {
+    return this.#http.json("POST", deploymentPath(deployment_id, "rollback"), {
       ...options,
       body: { environment },
     });
   }
   retireVersion(deployment_id: string, version_id: string, options?: CallOptions): Promise<Version> {
-    return this.#json("POST", deploymentPath(deployment_id, "versions", version_id, "retire"), options);
+    return this.#http.json("POST", deploymentPath(deployment_id, "versions", version_id, "retire"), options);
   }
   /** Without their values, which are never shown. */
   listVariables(
@@ -382,7 +363,7 @@ export class CrewshipClient {
     environment?: Environment,
     options?: CallOptions,
   ): Promise<{ variables: Variable[] }> {
-    return this.#json("GET", deploymentPath(deployment_id, "variables"), {
+    return this.#http.json("GET", deploymentPath(deployment_id, "variables"), {
       ...options,
       query: { environment },
     });
@@ -393,31 +374,31 @@ export class CrewshipClient {
     patch: { environment?: Environment; variables: Record<string, string | null> },
     options?: CallOptions,
   ): Promise<{ variables: Variable[] }> {
-    return this.#json("PATCH", deploymentPath(deployment_id, "variables"), { ...options, body: patch });
+    return this.#http.json("PATCH", deploymentPath(deployment_id, "variables"), { ...options, body: patch });
   }
   listKeys(options?: CallOptions): Promise<{ keys: ApiKey[] }> {
-    return this.#json("GET", "/v1/keys", options);
+    return this.#http.json("GET", "/v1/keys", options);
   }
   createKey(
     key: { name: string; role: ApiKey["role"]; deployment_ids?: string[] | null },
     options?: CallOptions,
   ): Promise<NewApiKey> {
-    return this.#json("POST", "/v1/keys", { ...options, body: key });
+    return this.#http.json("POST", "/v1/keys", { ...options, body: key });
   }
   async deleteKey(key_id: string, options?: CallOptions): Promise<void> {
-    await this.#send("DELETE", `/v1/keys/${encodeURIComponent(key_id)}`, options);
+    await this.#http.send("DELETE", `/v1/keys/${encodeURIComponent(key_id)}`, options);
   }
 
   // Webhooks
 
   createWebhook(webhook: NewWebhook, options?: CallOptions): Promise<CreatedWebhook> {
-    return this.#json("POST", "/v1/webhooks", { ...options, body: webhook });
+    return this.#http.json("POST", "/v1/webhooks", { ...options, body: webhook });
   }
   listWebhooks(deployment_id?: string, options?: CallOptions): Promise<{ webhooks: Webhook[] }> {
-    return this.#json("GET", "/v1/webhooks", { ...options, query: { deployment_id } });
+    return this.#http.json("GET", "/v1/webhooks", { ...options, query: { deployment_id } });
   }
   async deleteWebhook(webhook_id: string, options?: CallOptions): Promise<void> {
-    await this.#send("DELETE", `/v1/webhooks/${encodeURIComponent(webhook_id)}`, options);
+    await this.#http.send("DELETE", `/v1/webhooks/${encodeURIComponent(webhook_id)}`, options);
   }
   listDeliveries(
     webhook_id: string,
@@ -425,81 +406,21 @@ export class CrewshipClient {
     options?: CallOptions,
   ): Promise<Page<"deliveries", Delivery>> {
     const path = `/v1/webhooks/${encodeURIComponent(webhook_id)}/deliveries`;
-    return this.#json("GET", path, { ...options, query: { limit, cursor } });
+    return this.#http.json("GET", path, { ...options, query: { limit, cursor } });
   }
   listRunDeliveries(
     run_id: string,
     { limit, cursor }: PageFilter = {},
     options?: CallOptions,
   ): Promise<Page<"deliveries", Delivery>> {
-    return this.#json("GET", runPath(run_id, "deliveries"), { ...options, query: { limit, cursor } });
+    return this.#http.json("GET", runPath(run_id, "deliveries"), { ...options, query: { limit, cursor } });
   }
   webhookSecret(deployment_id: string, options?: CallOptions): Promise<{ secret: string }> {
-    return this.#json("GET", secretPath(deployment_id), options);
+    return this.#http.json("GET", secretPath(deployment_id), options);
   }
   /** From now on deliveries are signed with the new one alone. */
   rotateWebhookSecret(deployment_id: string, options?: CallOptions): Promise<{ secret: string }> {
-    return this.#json("POST", secretPath(deployment_id), options);
-  }
-
-  // How requests are made
-
-  #events(path: string, options: ReadOptions, isLast: (type: string) => boolean) {
-    const connect = (after: string | undefined, signal: AbortSignal) =>
-      this.#connect(path, options.types, after, signal);
-    return readEvents(this.url + path, connect, { ...options, isLast });
-  }
-
-  #connect(
-    path: string,
-    types: readonly string[] | undefined,
-    after: string | undefined,
-    signal: AbortSignal,
-  ): Promise<Response> {
-    const headers: Record<string, string> = { Accept: "text/event-stream" };
-    if (after !== undefined) headers["Last-Event-ID"] = after;
-    return this.#request("GET", path, { query: { types: types?.join(",") }, headers, signal });
-  }
-
-  async #json<T>(method: Method, path: string, call?: Call): Promise<T> {
-    const response = await this.#send(method, path, call);
-    // The server's answers are checked against the schemas these types are inferred from, by its serializer.
-    try {
-      return (await response.json()) as T;
-    } catch (error) {
-      if (call?.signal?.aborted) throw call.signal.reason;
-      throw new ConnectionError(this.url, `The answer of ${this.url} broke off.`, { cause: error });
-    }
-  }
-
-  async #send(method: Method, path: string, call?: Call): Promise<Response> {
-    const response = await this.#request(method, path, call);
-    if (!response.ok) throw await readApiError(response);
-    return response;
-  }
-
-  /** Rejects with a ConnectionError when nobody answers, or with the signal's reason. */
-  async #request(method: Method, path: string, call: Call = {}): Promise<Response> {
-    const headers: Record<string, string> = { Accept: "application/json", ...call.headers };
-    if (this.#apiKey !== null) headers.Authorization = `Bearer ${this.#apiKey}`;
-    if (call.idempotencyKey !== undefined) headers["Idempotency-Key"] = call.idempotencyKey;
-    const request: RequestInit = { method, headers };
-    if (call.body !== undefined) {
-      headers["Content-Type"] = "application/json";
-      request.body = JSON.stringify(call.body);
-    }
-    if (call.upload !== undefined) {
-      headers["Content-Type"] = call.upload.type;
-      request.body = call.upload.stream;
-      request.duplex = "half";
-    }
-    if (call.signal) request.signal = call.signal;
-    try {
-      return await this.#fetch(this.url + path + queryText(call.query), request);
-    } catch (error) {
-      if (call.signal?.aborted) throw call.signal.reason;
-      throw new ConnectionError(this.url, `Nobody answers at ${this.url}.`, { cause: error });
-    }
+    return this.#http.json("POST", secretPath(deployment_id), options);
   }
 }
 
@@ -528,11 +449,4 @@ function runNamedBy(response: Response): string | undefined {
   const location = response.headers.get("Location") ?? response.headers.get("Content-Location");
   const id = location?.match(/\/v1\/runs\/([^/?#]+)/)?.[1];
   return id === undefined ? undefined : decodeURIComponent(id);
-}
-
-function queryText(query: Query = {}): string {
-  const pairs = Object.entries(query).flatMap(([name, value]): [string, string][] =>
-    value === undefined ? [] : [[name, isObject(value) ? JSON.stringify(value) : String(value)]],
-  );
-  return pairs.length === 0 ? "" : `?${new URLSearchParams(pairs)}`;
 }
