@@ -23,6 +23,7 @@ import { recoverRuns, sweep } from "./engine/sweep.ts";
 import { Worker } from "./engine/worker.ts";
 import { type App, makeHttp } from "./http/app.ts";
 import { adminKey, writeLocalServer } from "./local_access.ts";
+import { LoadError } from "./runner/errors.ts";
 import { Supervisor } from "./runner/supervisor.ts";
 import type { Database } from "./store/database.ts";
 import { listDeployments } from "./store/deployments.ts";
@@ -201,11 +202,7 @@ async function startOn(
       return null;
     } catch (error) {
       if (closing.signal.aborted) return null;
-      const { message, traceback } = (error as { error?: { message: string; traceback?: string } }).error ?? {
-        message: String(error),
-      };
-      const text =
-        traceback && !traceback.includes(message) ? `${message}\n${traceback}` : (traceback ?? message);
+      const text = error instanceof LoadError ? error.text : String(error);
       tell({ kind: "agent_load_failed", deployment: name, text });
       return text;
     }

@@ -155,7 +155,9 @@ test("a build that fails leaves the old version serving and shows its own error"
   const deployer = await startDeployer(t);
   const folder = newProject(t, project("fragile", "works"));
   await deploy(deployer, folder);
-  write(folder, { "agent.ts": `throw new Error("the flux is not aligned");\nexport function agent() {}\n` });
+  write(folder, {
+    "agent.ts": `throw new Error("the flux is not aligned\\0");\nexport function agent() {}\n`,
+  });
   const broken = await deployer.cli(folder, ["deploy"]);
   assert.equal(broken.code, 1);
   assert.match(broken.stderr, /│ .*the flux is not aligned/);

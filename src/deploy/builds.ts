@@ -4,6 +4,7 @@
  */
 import { isObject } from "../core/json.ts";
 import { RENEW_MS } from "../core/lease.ts";
+import { Problem } from "../core/problem.ts";
 import { LoadError } from "../runner/errors.ts";
 import type { LoadedAgent } from "../runner/process.ts";
 import {
@@ -27,6 +28,7 @@ export const buildTopic = (version_id: string): string => `build:${version_id}`;
 const FLUSH_MS = 200;
 const MAX_LINES = 10_000;
 const MAX_LINE_CHARACTERS = 2_000;
+const MAX_ERROR_CHARACTERS = 20_000;
 const TRY_AGAIN_MS = 1_000;
 
 export type BuildsOptions = {
@@ -55,7 +57,7 @@ export class Builds {
     if (build?.version.version_id !== version_id) return;
     for (const line of text.split("\n")) {
       build.count++;
-      if (build.count <= MAX_LINES) build.lines.push(line.replaceAll("\0", "").slice(0, MAX_LINE_CHARACTERS));
+      if (build.count <= MAX_LINES) build.lines.push(withoutNul(line).slice(0, MAX_LINE_CHARACTERS));
       else if (build.count === MAX_LINES + 1) build.lines.push(`(no more than ${MAX_LINES} lines are kept)`);
     }
   }
@@ -170,13 +172,17 @@ function ready({ schemas, graph }: LoadedAgent): Built {
   return { status: "ready", schemas: text(schemas), graph: text(graph) };
 }
 
+/** Throws on what says nothing about the version: the database is away, and the build is taken up again. */
 function failed(error: unknown): Built {
-  if (error instanceof DOMException && error.name === "TimeoutError")
-    return { status: "failed", error: "It took too long, and was stopped." };
-  if (!(error instanceof LoadError)) return { status: "failed", error: String(error) };
-  const { message, traceback } = error.error;
-  return {
-    status: "failed",
-    error: traceback && !traceback.includes(message) ? `${message}\n${traceback}` : (traceback ?? message),
-  };
+  if (error instanceof Problem) throw error;
+  return { status: "failed", error: withoutNul(sentenceOf(error)).slice(0, MAX_ERROR_CHARACTERS) };
 }
+
+function sentenceOf(error: unknown): string {
+  if (error instanceof DOMException && error.name === "TimeoutError")
+    return "It took too long, and was stopped.";
+  return error instanceof LoadError ? error.text : String(error);
+}
+
+/** Which no database keeps in a text. */
+const withoutNul = (text: string): string => text.replaceAll("\0", "");

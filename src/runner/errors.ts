@@ -10,6 +10,13 @@ export class LoadError extends Error {
     this.name = "LoadError";
     this.error = error;
   }
+
+  /** All that is known, for a person: most tracebacks end with the message. */
+  get text(): string {
+    const { message, traceback } = this.error;
+    if (traceback === undefined) return message;
+    return traceback.includes(message) ? traceback : `${message}\n${traceback}`;
+  }
 }
 
 /** The agent process ended with runs open. `stderr` is the end of what it printed there, at most 4 KB. */
