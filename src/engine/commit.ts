@@ -3,16 +3,15 @@ import { type Event, isReserved } from "../core/event.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import type { RunError } from "../core/run.ts";
 import type { RunnerMessageOf } from "../runner/protocol.ts";
+import { appendEntries, type Entry } from "../store/append.ts";
 import { addArtifacts } from "../store/artifacts.ts";
-import { putCheckpoint, repeatCheckpoint } from "../store/checkpoints.ts";
+import { repeatCheckpoint } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { appendEvents, LeaseLost } from "../store/events.ts";
-import { appendItems } from "../store/items.ts";
 import { clearHiddenLog, type View } from "../store/logs.ts";
 import { openQuestions } from "../store/questions.ts";
 import { advance, type Ending, findRun, type MovedRun, noteProgress, readRequest } from "../store/runs.ts";
 import { readHead } from "../store/threads.ts";
-import { putWrites } from "../store/writes.ts";
 import { artifactEvents, type Gathered } from "./artifacts.ts";
 import type { Execution } from "./begin.ts";
 import { hintMoved, logTopic } from "./node.ts";
@@ -26,16 +25,18 @@ export async function storeFacts(
   view: View,
   facts: Fact[],
 ): Promise<void> {
-  const { lease } = execution;
+  const { lease, run } = execution;
   await appendEvents(tx, execution, facts.flatMap(eventsOf));
-  for (const fact of facts) {
-    if (fact.type === "event") continue;
-    if (fact.items) await appendItems(tx, lease.log_id, fact.items.first, fact.items.bodies);
-    if (fact.type === "writes") await putWrites(tx, lease.log_id, { ...fact, run_id: lease.run_id });
-    else await putCheckpoint(tx, view, { ...fact, run_id: lease.run_id });
-  }
-  if (!execution.progressed && hasCheckpoint(facts)) await noteProgress(tx, lease.log_id, lease.run_id);
+  const entries = facts.flatMap((fact) => entryOf(fact, lease.run_id));
+  if (entries.length > 0) await appendEntries(tx, view, entries);
+  // Nothing was lost before the first attempt.
+  if (run.attempt > 1 && !execution.progressed && hasCheckpoint(facts))
+    await noteProgress(tx, lease.log_id, lease.run_id);
   tx.hint(logTopic(lease.log_id));
+}
+
+function entryOf(fact: Fact, run_id: string): Entry[] {
+  return fact.type === "event" ? [] : [{ ...fact, run_id }];
 }
 
 export function hasCheckpoint(facts: Fact[]): boolean {
@@ -53,30 +54,27 @@ function eventsOf(fact: Fact): Event[] {
     : [{ type: "state.updated", data: { checkpoint_id: fact.checkpoint_id, keys } }];
 }
 
-/** Says what files the run left. Throws LeaseLost. */
-export async function storeArtifacts(
-  tx: Transaction,
-  execution: Execution,
-  gathered: Gathered,
-): Promise<void> {
-  await appendEvents(tx, execution, artifactEvents(gathered));
-  await addArtifacts(tx, execution.lease, gathered.files);
-}
-
-/** Ends the run as the agent said. Throws LeaseLost when the run is no longer ours to end. */
+/**
+ * The run's last commit: what its agent said since the one before (`facts`), the files it left, and how it ended, with
+ * all events in one row. Throws LeaseLost when the run is no longer ours to end.
+ */
 export async function storeDone(
   tx: Transaction,
   execution: Execution,
   view: View,
-  done: RunnerMessageOf<"done">,
+  said: { facts: Fact[]; left: Gathered | undefined; done: RunnerMessageOf<"done"> },
 ): Promise<void> {
   const { lease, run } = execution;
-  if (done.items) {
-    await appendEvents(tx, execution, []);
-    await appendItems(tx, lease.log_id, done.items.first, done.items.bodies);
-  }
+  const { facts, left, done } = said;
+  const entries = facts.flatMap((fact) => entryOf(fact, lease.run_id));
+  if (done.items) entries.push({ type: "items", items: done.items });
+  if (entries.length > 0 || left) await appendEntries(tx, view, entries, lease);
+  if (left) await addArtifacts(tx, lease, left.files);
   const output = done.output ?? null;
-  const about = done.metadata ? { metadata: await mergeMetadata(tx, lease.run_id, done.metadata) } : {};
+  const about = {
+    before: [...facts.flatMap(eventsOf), ...(left ? artifactEvents(left) : [])],
+    ...(done.metadata && { metadata: await mergeMetadata(tx, lease.run_id, done.metadata) }),
+  };
   if (done.outcome === "succeeded") {
     const ending = {
       ...about,

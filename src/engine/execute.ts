@@ -22,7 +22,7 @@ import { answerRead } from "./answer_read.ts";
 import { artifactFolder, gather, gatherLeft, removeFolder } from "./artifacts.ts";
 import type { Execution } from "./begin.ts";
 import { refusedStart } from "./check_command.ts";
-import { end, type Fact, failure, hasCheckpoint, storeArtifacts, storeDone, storeFacts } from "./commit.ts";
+import { end, type Fact, failure, hasCheckpoint, storeDone, storeFacts } from "./commit.ts";
 import { giveBack } from "./give_back.ts";
 import type { Node } from "./node.ts";
 import { outlast } from "./outage.ts";
@@ -201,9 +201,7 @@ async function storeBatch(
     } else if (message.type === "done") {
       const left = await gather(node, execution.lease.run_id);
       await store(node, execution, signal, async (tx) => {
-        if (facts.length > 0) await storeFacts(tx, execution, view, facts);
-        if (left) await storeArtifacts(tx, execution, left);
-        await storeDone(tx, execution, view, message);
+        await storeDone(tx, execution, view, { facts, left, done: message });
       });
       if (left) await removeFolder(node, execution.lease.run_id);
       tellPrinted(node, execution, facts);

@@ -8,16 +8,15 @@ import type { Checkpoint } from "../core/checkpoint.ts";
 import { escapedFields, escapeTags } from "../core/encoding.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
-import { type CheckpointRow, channelValues, checkpointAt, putCheckpoint } from "../store/checkpoints.ts";
+import { appendEntries } from "../store/append.ts";
+import { type CheckpointRow, channelValues, checkpointAt } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { type Attempt, earlierAnswer } from "../store/idempotency.ts";
-import { appendItems } from "../store/items.ts";
 import { lockLog, openView, readLog, type View } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
 import { showCheckpoints } from "../store/states.ts";
 import { findThread, readHead, type ThreadRow, touchThread } from "../store/threads.ts";
 import { activeVersion } from "../store/versions.ts";
-import { putWrites } from "../store/writes.ts";
 import { computeUpdate, type Said, type StateOrder } from "./compute_update.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
 import { logTopic, type Node } from "./node.ts";
@@ -116,11 +115,8 @@ async function valuesAt(node: Node, view: View, row: CheckpointRow): Promise<Rec
 }
 
 async function store(tx: Transaction, thread: ThreadRow, view: View, said: Said[]): Promise<Checkpoint> {
-  for (const message of said) {
-    if (message.items) await appendItems(tx, thread.log_id, message.items.first, message.items.bodies);
-    if (message.type === "writes") await putWrites(tx, thread.log_id, { ...message, run_id: null });
-    else await putCheckpoint(tx, view, { ...message, run_id: null });
-  }
+  const entries = said.map((message) => ({ ...message, run_id: null }));
+  await appendEntries(tx, view, entries);
   const { head_position } = await readLog(tx, thread.log_id);
   const fresh = await openView(tx, thread.log_id);
   const row = head_position === null ? undefined : await checkpointAt(tx, fresh, head_position);

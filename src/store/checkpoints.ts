@@ -1,5 +1,5 @@
-/** Checkpoints and pending writes: appended to a thread's log, read back through a View of its lineage. */
-import { type Json, type JsonObject, setOwn } from "../core/json.ts";
+/** Checkpoints as they are read back through a View of their thread's lineage. `append.ts` writes them. */
+import type { Json, JsonObject } from "../core/json.ts";
 import { first, type Queryable } from "./database.ts";
 import { setHead, takePositions, type View } from "./logs.ts";
 import { join, type Sql, sql, where } from "./sql.ts";
@@ -51,30 +51,6 @@ function parseRow(row: StoredRow): CheckpointRow {
   };
 }
 
-/** Appends a checkpoint; a root one becomes the log's head. Returns its position. */
-export async function putCheckpoint(tx: Queryable, view: View, checkpoint: NewCheckpoint): Promise<number> {
-  const { log_id } = view;
-  const channels = { ...(await parentChannels(tx, view, checkpoint)) };
-  const position = await takePositions(tx, log_id, 1);
-  for (const name of checkpoint.removed) delete channels[name];
-  for (const [name, value] of Object.entries(checkpoint.channels)) {
-    setOwn(channels, name, position);
-    await tx.query(sql`
-      insert into channel_values (log_id, position, channel, value)
-      values (${log_id}, ${position}, ${JSON.stringify(name)}, ${JSON.stringify(value)})`);
-  }
-  await tx.query(sql`
-    insert into checkpoints (log_id, ${columns})
-    values (${log_id}, ${position}, ${checkpoint.namespace}, ${checkpoint.checkpoint_id},
-      ${checkpoint.parent_checkpoint_id}, ${checkpoint.run_id}, ${checkpoint.step}, ${checkpoint.source},
-      ${JSON.stringify(channels)}, ${JSON.stringify(checkpoint.state)}, ${JSON.stringify(checkpoint.metadata)},
-      ${checkpoint.shown === null ? null : JSON.stringify(checkpoint.shown)}, ${tx.dialect.now})`);
-  if (checkpoint.namespace === "") await setHead(tx, log_id, position);
-  if (view.recent.size >= MAX_RECENT) view.recent.clear();
-  view.recent.set(`${checkpoint.namespace}\n${checkpoint.checkpoint_id}`, channels);
-  return position;
-}
-
 /** Appends a root checkpoint of the view once more, as where a run stands that made none: it becomes the head. */
 export async function repeatCheckpoint(
   tx: Queryable,
@@ -92,23 +68,6 @@ export async function repeatCheckpoint(
       state, metadata, shown, ${tx.dialect.now}
     from checkpoints where log_id = ${view.logAt(original.position)} and position = ${original.position}`);
   await setHead(tx, log_id, position);
-}
-
-/** Parents a run's next checkpoints may name: the newest of each namespace it is in. */
-const MAX_RECENT = 64;
-
-async function parentChannels(
-  tx: Queryable,
-  view: View,
-  { namespace, checkpoint_id, parent_checkpoint_id }: NewCheckpoint,
-): Promise<Record<string, number>> {
-  if (parent_checkpoint_id === null) return {};
-  const recent = view.recent.get(`${namespace}\n${parent_checkpoint_id}`);
-  if (recent) return recent;
-  const parent = await findCheckpoint(tx, view, namespace, parent_checkpoint_id);
-  if (!parent)
-    throw new Error(`checkpoint ${checkpoint_id} names a parent that log ${view.log_id} does not show`);
-  return parent.channels;
 }
 
 /** The checkpoint at a position, whether or not the view still shows it. */

@@ -2,35 +2,11 @@
 import { type ItemLookup, itemRanges } from "../core/encoding.ts";
 import type { Json } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
-import { only, type Queryable } from "./database.ts";
-import { join, sql } from "./sql.ts";
+import type { Queryable } from "./database.ts";
+import { sql } from "./sql.ts";
 
 /** Items a merged row holds: reading one of them reads them all. */
 const BLOCK = 64;
-
-/** Stores items under the numbers a runner gave them; they must follow the log's last one without a gap. */
-export async function appendItems(
-  tx: Queryable,
-  log_id: number,
-  first: number,
-  bodies: Json[],
-): Promise<void> {
-  const row = only(
-    await tx.query<{ next_item: number }>(sql`
-      update logs set next_item = next_item + ${bodies.length} where log_id = ${log_id} returning next_item`),
-  );
-  if (row.next_item !== first + bodies.length) {
-    throw new Error(
-      `items ${first}… do not follow item ${row.next_item - bodies.length - 1} of log ${log_id}`,
-    );
-  }
-  const rows = bodies.map((body, i) => sql`(${log_id}, ${first + i}, 1, ${JSON.stringify(body)})`);
-  for (let i = 0; i < rows.length; i += 100) {
-    await tx.query(
-      sql`insert into items (log_id, last_number, count, body) values ${join(rows.slice(i, i + 100))}`,
-    );
-  }
-}
 
 /** Reads every item the values refer to, each once. */
 export async function readItems(

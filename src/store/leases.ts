@@ -23,6 +23,11 @@ export async function revokeLease(tx: Queryable, log_id: number, run_id: string)
     update leases set node_id = null, expires_at = null where log_id = ${log_id} and run_id = ${run_id}`);
 }
 
+/** Condition: nobody else has taken the run meanwhile. */
+export const holds = (lease: Lease): Sql => sql`exists (
+  select 1 from leases where log_id = ${lease.log_id} and run_id = ${lease.run_id}
+    and node_id = ${lease.node_id} and attempt = ${lease.attempt})`;
+
 /** Renews a node's leases; returns those that it still holds, as `run_id attempt` keys. */
 export async function renewLeases(tx: Queryable, node_id: string, leases: Lease[]): Promise<Set<string>> {
   const held = new Set<string>();

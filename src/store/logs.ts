@@ -14,6 +14,14 @@ type Segment = { log_id: number; low: number; high: number };
 /** Positions a drop has hidden, both ends included. */
 type Hidden = { from_position: number; to_position: number };
 
+/** Parents a run's next checkpoints may name: the newest of each namespace it is in. */
+const MAX_RECENT = 64;
+
+/** A checkpoint's name within a lineage: ids are unique in their namespace only. */
+export function nameOf(namespace: string, checkpoint_id: string): string {
+  return `${namespace}\n${checkpoint_id}`;
+}
+
 /** What a reader of a log sees: segments of its lineage, newest first, without what drops hide. */
 export class View {
   readonly segments: readonly Segment[];
@@ -27,8 +35,17 @@ export class View {
     this.branch = branch;
   }
 
-  /** Channel positions of the checkpoints put last through this view: the next one names one of them as its parent. */
-  readonly recent = new Map<string, Record<string, number>>();
+  /** Channel positions of the checkpoints read or put last through this view: the next one's parent is among them. */
+  readonly #recent = new Map<string, Record<string, number>>();
+
+  remember(at: { namespace: string; checkpoint_id: string }, channels: Record<string, number>): void {
+    if (this.#recent.size >= MAX_RECENT) this.#recent.delete(this.#recent.keys().next().value!);
+    this.#recent.set(nameOf(at.namespace, at.checkpoint_id), channels);
+  }
+
+  recall(namespace: string, checkpoint_id: string): Record<string, number> | undefined {
+    return this.#recent.get(nameOf(namespace, checkpoint_id));
+  }
 
   get log_id(): number {
     return this.segments[0]!.log_id;

@@ -10,9 +10,9 @@ import { first, type Queryable } from "./database.ts";
 import { oweDeliveries } from "./deliveries.ts";
 import { insertEvents } from "./events.ts";
 import { itemLookup } from "./items.ts";
-import { createLease } from "./leases.ts";
+import { createLease, holds } from "./leases.ts";
 import { takeRunNumber } from "./logs.ts";
-import { join, type Sql, sql, where } from "./sql.ts";
+import { join, sql, where } from "./sql.ts";
 
 /** Condition: the run is pending or running. */
 export const isLive = sql`status in ('pending', 'running')`;
@@ -186,8 +186,12 @@ export async function readRequest(q: Queryable, log_id: number, run_id: string):
   };
 }
 
-/** How a run ended: what its row keeps, and the data of its last event. `metadata` replaces the run's. */
+/**
+ * How a run ended: what its row keeps, and the data of its last event. `metadata` replaces the run's. `before`: events
+ * that were not stored yet, in its row.
+ */
 export type Ending = {
+  before?: Event[];
   output?: Json;
   error?: RunError;
   metadata?: JsonObject;
@@ -242,7 +246,7 @@ export async function advance(
         ${ending?.error === undefined ? sql`` : sql`, error = ${JSON.stringify(ending.error)}`}
         ${ending?.metadata === undefined ? sql`` : sql`, metadata = ${JSON.stringify(ending.metadata)}`}
       where log_id = ${run.log_id} and run_id = ${run.run_id} and status in (${join([...move.from])})
-        ${lease ? holds(lease) : sql``}
+        ${lease ? sql`and ${holds(lease)}` : sql``}
       returning log_id, run_id, thread_id, deployment_id, environment, run_number, attempt, timeout_s, started_at,
         completed_at`),
   );
@@ -261,22 +265,18 @@ export async function advance(
   const owed = told !== null && (await oweDeliveries(tx, moved, told));
   const result = { ...moved, queued: over && thread?.status === "busy", owed };
   if (move.last_event !== null && ending)
-    await end(tx, result, { type: move.last_event, data: ending.data(result) });
+    await end(tx, result, [...(ending.before ?? []), { type: move.last_event, data: ending.data(result) }]);
   return result;
 }
 
-const holds = (lease: Lease): Sql => sql`and exists (
-  select 1 from leases where log_id = ${lease.log_id} and run_id = ${lease.run_id}
-    and node_id = ${lease.node_id} and attempt = ${lease.attempt})`;
-
 /** The run's last event takes the last number, and the lease goes: nothing can follow. */
-async function end(tx: Queryable, run: MovedRun, event: Event): Promise<void> {
+async function end(tx: Queryable, run: MovedRun, events: Event[]): Promise<void> {
   const lease = first(
     await tx.query<{ last_seq: number }>(sql`
       delete from leases where log_id = ${run.log_id} and run_id = ${run.run_id} returning last_seq`),
   );
   if (!lease) throw new Error(`live run ${run.run_id} had no lease row`);
-  await insertEvents(tx, run.log_id, run.run_number ?? 0, lease.last_seq + 1, [event]);
+  await insertEvents(tx, run.log_id, run.run_number ?? 0, lease.last_seq + events.length, events);
 }
 
 /** A checkpoint was committed: what was lost before it no longer counts. */

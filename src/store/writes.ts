@@ -1,8 +1,8 @@
-/** Pending writes: what a task wrote at a checkpoint, before the next one takes it in. Appended to a thread's log. */
+/** Pending writes: what a task wrote at a checkpoint, before the next one takes it in. `append.ts` stores them. */
 import type { Json } from "../core/json.ts";
 import type { CheckpointRow } from "./checkpoints.ts";
 import type { Queryable } from "./database.ts";
-import { takePositions, type View } from "./logs.ts";
+import type { View } from "./logs.ts";
 import { sql } from "./sql.ts";
 
 export type NewWrites = {
@@ -22,14 +22,6 @@ export type PendingWrite = {
   value: Json;
   run_id: string | null;
 };
-
-export async function putWrites(tx: Queryable, log_id: number, writes: NewWrites): Promise<void> {
-  const position = await takePositions(tx, log_id, 1);
-  await tx.query(sql`
-    insert into pending_writes (log_id, position, namespace, checkpoint_id, task_id, task_path, run_id, writes)
-    values (${log_id}, ${position}, ${writes.namespace}, ${writes.checkpoint_id}, ${writes.task_id},
-      ${writes.task_path}, ${writes.run_id}, ${JSON.stringify(writes.writes)})`);
-}
 
 /** What a task wrote at once. */
 export type WritesRow = {

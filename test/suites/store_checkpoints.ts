@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Json, JsonObject } from "../../src/core/json.ts";
+import { appendEntries } from "../../src/store/append.ts";
 import {
   findCheckpoint,
   lastPositionsByRun,
@@ -13,7 +14,7 @@ import { dropPositions, openView } from "../../src/store/logs.ts";
 import { openQuestions } from "../../src/store/questions.ts";
 import { showCheckpoints, showState } from "../../src/store/states.ts";
 import { readHead } from "../../src/store/threads.ts";
-import { pendingWrites, putWrites } from "../../src/store/writes.ts";
+import { pendingWrites } from "../../src/store/writes.ts";
 import { anyObject } from "./json_values.ts";
 import { type Open, type Store, withStore } from "./store_fixture.ts";
 
@@ -27,16 +28,9 @@ function write(
   writes: [number, string, Json][],
   options: { task_path?: string; run_id?: string; namespace?: string } = {},
 ): Promise<void> {
-  return store.database.transaction((tx) =>
-    putWrites(tx, log_id, {
-      namespace: "",
-      task_path: "",
-      run_id: null,
-      ...options,
-      checkpoint_id,
-      task_id,
-      writes,
-    }),
+  const about = { namespace: "", task_path: "", run_id: null, ...options, checkpoint_id, task_id, writes };
+  return store.database.transaction(async (tx) =>
+    appendEntries(tx, await openView(tx, log_id), [{ type: "writes", ...about }]),
   );
 }
 

@@ -14,10 +14,11 @@ import { newLog } from "../../src/engine/node.ts";
 import { RunMemory } from "../../src/engine/run_memory.ts";
 import { runnerSettings } from "../../src/runner/settings.ts";
 import { Supervisor } from "../../src/runner/supervisor.ts";
-import { type NewCheckpoint, putCheckpoint } from "../../src/store/checkpoints.ts";
+import { appendEntries } from "../../src/store/append.ts";
+import type { NewCheckpoint } from "../../src/store/checkpoints.ts";
 import type { Database, Queryable } from "../../src/store/database.ts";
 import type { Writer } from "../../src/store/events.ts";
-import { appendItems, readItems } from "../../src/store/items.ts";
+import { readItems } from "../../src/store/items.ts";
 import { openView, readLog } from "../../src/store/logs.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { claimRun } from "../../src/store/queue.ts";
@@ -190,10 +191,8 @@ export class Store {
     const encoded = Object.fromEntries(
       Object.entries(channels).map(([name, value]) => [name, itemize(escapeTags(value), ledger)]),
     );
-    const items = ledger.takeNew();
-    if (items) await appendItems(tx, log_id, items.first, items.bodies);
     const checkpoint = { ...plain, checkpoint_id: this.newId(), ...fields, channels: encoded };
-    await putCheckpoint(tx, view, checkpoint);
+    await appendEntries(tx, view, [{ type: "checkpoint", items: ledger.takeNew(), ...checkpoint }]);
     return checkpoint.checkpoint_id;
   }
 

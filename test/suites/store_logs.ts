@@ -5,8 +5,9 @@ import { copyThread } from "../../src/engine/copy_thread.ts";
 import { deleteThread } from "../../src/engine/delete_thread.ts";
 import { keepLatest } from "../../src/engine/prune.ts";
 import { keepHouse } from "../../src/engine/sweep.ts";
+import { appendEntries } from "../../src/store/append.ts";
 import { selectCheckpoints } from "../../src/store/checkpoints.ts";
-import { appendItems, mergeItems } from "../../src/store/items.ts";
+import { mergeItems } from "../../src/store/items.ts";
 import { abandonLog, dropPositions, openView, readLog } from "../../src/store/logs.ts";
 import { positionsOfRun } from "../../src/store/ranges.ts";
 import { advance } from "../../src/store/runs.ts";
@@ -20,7 +21,7 @@ import {
   showThread,
   type ThreadRow,
 } from "../../src/store/threads.ts";
-import { pendingWrites, putWrites } from "../../src/store/writes.ts";
+import { pendingWrites } from "../../src/store/writes.ts";
 import { countedDatabase, type Open, type Store, withStore } from "./store_fixture.ts";
 
 async function copy(store: Store, thread: ThreadRow, checkpoint_id?: string): Promise<ThreadRow> {
@@ -48,15 +49,18 @@ async function parentOf(store: Store, { log_id }: ThreadRow): Promise<number | n
 
 function write(store: Store, thread: ThreadRow, checkpoint_id: string, run_id: string | null): Promise<void> {
   const writes: [number, string, string][] = [[0, "messages", "pending"]];
-  return store.database.transaction((tx) =>
-    putWrites(tx, thread.log_id, {
-      namespace: "",
-      checkpoint_id,
-      task_id: `by ${run_id}`,
-      task_path: "",
-      run_id,
-      writes,
-    }),
+  return store.database.transaction(async (tx) =>
+    appendEntries(tx, await openView(tx, thread.log_id), [
+      {
+        type: "writes",
+        namespace: "",
+        checkpoint_id,
+        task_id: `by ${run_id}`,
+        task_path: "",
+        run_id,
+        writes,
+      },
+    ]),
   );
 }
 
@@ -369,8 +373,11 @@ export function logsSuite(name: string, open: Open): void {
   test(`${name}: items follow one another without a gap, or the transaction that brings them is refused`, () =>
     withStore(open, async (store) => {
       const { log_id } = await store.thread();
-      const add = (first: number, count: number) =>
-        store.database.transaction((tx) => appendItems(tx, log_id, first, Array(count).fill({ a: 1 })));
+      const view = await openView(store.database, log_id);
+      const add = (first: number, count: number) => {
+        const items = { first, bodies: Array(count).fill({ a: 1 }) };
+        return store.database.transaction((tx) => appendEntries(tx, view, [{ type: "items", items }]));
+      };
       await add(1, 150);
       for (const wrong of [0, 1, 150, 152, 1000])
         await assert.rejects(add(wrong, 3), /do not follow item 150/);

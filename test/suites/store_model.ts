@@ -8,23 +8,23 @@ import { escapeTags, show } from "../../src/core/encoding.ts";
 import { type Json, type JsonObject, setOwn } from "../../src/core/json.ts";
 import { copyThread } from "../../src/engine/copy_thread.ts";
 import { keepLatest } from "../../src/engine/prune.ts";
+import { appendEntries } from "../../src/store/append.ts";
 import {
   channelValues,
   findCheckpoint,
   listCheckpointsById,
-  putCheckpoint,
   selectCheckpoints,
 } from "../../src/store/checkpoints.ts";
 import type { Transaction } from "../../src/store/database.ts";
 import { appendEvents } from "../../src/store/events.ts";
-import { appendItems, itemLookup, mergeItems } from "../../src/store/items.ts";
+import { itemLookup, mergeItems } from "../../src/store/items.ts";
 import { abandonLog, dropPositions, openView } from "../../src/store/logs.ts";
 import { positionsOfRun } from "../../src/store/ranges.ts";
 import { advance } from "../../src/store/runs.ts";
 import { showCheckpoints } from "../../src/store/states.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../../src/store/sweep.ts";
 import { deleteThreadRow, findThread, readHead, type ThreadRow } from "../../src/store/threads.ts";
-import { pendingWrites, putWrites } from "../../src/store/writes.ts";
+import { pendingWrites } from "../../src/store/writes.ts";
 import { itemize } from "./encoded_values.ts";
 import { anyJson, longJson, text } from "./json_values.ts";
 import { coldLedger, type HeldRun, type Store } from "./store_fixture.ts";
@@ -232,11 +232,11 @@ export class Model {
       await appendEvents(tx, run, []);
       const ledger = await coldLedger(tx, log_id, []);
       const encoded = itemize(escapeTags(value), ledger);
-      const items = ledger.takeNew();
-      if (items) await appendItems(tx, log_id, items.first, items.bodies);
       const { checkpoint_id, namespace } = at;
       const writes: [number, string, Json][] = [[0, "messages", encoded]];
-      await putWrites(tx, log_id, { namespace, checkpoint_id, task_id: task, task_path: "", run_id, writes });
+      const about = { namespace, checkpoint_id, task_id: task, task_path: "", run_id, writes };
+      const view = await openView(tx, log_id);
+      await appendEntries(tx, view, [{ type: "writes", items: ledger.takeNew(), ...about }], run.lease);
     });
     thread.entries.push({
       kind: "writes",
@@ -282,9 +282,8 @@ export class Model {
       for (const name of touched) {
         if (Object.hasOwn(state, name)) setOwn(channels, name, itemize(escapeTags(state[name]!), ledger));
       }
-      const items = ledger.takeNew();
-      if (items) await appendItems(tx, run.log_id, items.first, items.bodies);
-      await putCheckpoint(tx, view, {
+      const made = {
+        items: ledger.takeNew(),
         namespace,
         checkpoint_id,
         parent_checkpoint_id: parent,
@@ -296,7 +295,8 @@ export class Model {
         state: {},
         metadata: {},
         shown: { keys: Object.keys(state), next: [], tasks: [] },
-      });
+      };
+      await appendEntries(tx, view, [{ type: "checkpoint", ...made }]);
     });
     const made: Checkpoint = {
       kind: "checkpoint",
