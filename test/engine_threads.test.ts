@@ -13,13 +13,13 @@ import { prune } from "../src/engine/prune.ts";
 import { keepHouse } from "../src/engine/sweep.ts";
 import { tailRun, untilOver } from "../src/engine/tail.ts";
 import { updateState } from "../src/engine/update_state.ts";
-import { selectCheckpoints } from "../src/store/checkpoints.ts";
+import { readHead, selectCheckpoints } from "../src/store/checkpoints.ts";
 import type { Attempt } from "../src/store/idempotency.ts";
 import { openView } from "../src/store/logs.ts";
 import { findRun } from "../src/store/runs.ts";
 import { raw, sql } from "../src/store/sql.ts";
 import { showCheckpoints } from "../src/store/states.ts";
-import { findThread, readHead } from "../src/store/threads.ts";
+import { findThread } from "../src/store/threads.ts";
 import { assertWhole, type Engine, hasData, refused, types, withEngine } from "./suites/engine_fixture.ts";
 
 const rowOf = async (engine: Engine, run: { run_id: string }) =>

@@ -14,7 +14,7 @@ import { lockLog } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
 import { createRun } from "../store/runs.ts";
 import { occupyThread, type ThreadRow } from "../store/threads.ts";
-import { activeVersion } from "../store/versions.ts";
+import { activeVersion, type VersionRow } from "../store/versions.ts";
 import { begin, type Execution } from "./begin.ts";
 import { cancelIn } from "./cancel.ts";
 import { checkAnswer, checkForm, checkNodes } from "./check_command.ts";
@@ -48,15 +48,19 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
       claimed = undefined;
       const answer = await once(tx, order.attempt, async () => {
         const run = await store(tx, node, order);
-        if (place && (run.machine ?? node.machine) === node.machine && !worker.isSettling(run.log_id)) {
+        if (
+          place &&
+          (run.version.machine ?? node.machine) === node.machine &&
+          !worker.isSettling(run.log_id)
+        ) {
           claimed = await begin(tx, node, run);
         }
         if (!claimed) tx.hint(PENDING_TOPIC);
         const accepted: AcceptedRun = {
           run_id: run.run_id,
           ...(order.thread ? { thread_id: order.thread.thread_id } : {}),
-          version_id: run.version_id,
-          version_number: run.version_number,
+          version_id: run.version.version_id,
+          version_number: run.version.number,
           status: claimed ? "running" : "pending",
         };
         return accepted as unknown as Json;
@@ -75,9 +79,7 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
 type StoredRun = {
   log_id: number;
   run_id: string;
-  version_id: string;
-  version_number: number;
-  machine: string | null;
+  version: VersionRow;
 };
 
 async function store(tx: Transaction, node: Node, order: RunOrder): Promise<StoredRun> {
@@ -109,9 +111,7 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
   return {
     log_id,
     run_id,
-    version_id: version.version_id,
-    version_number: version.number,
-    machine: version.machine,
+    version,
   };
 }
 

@@ -3,20 +3,12 @@ import { randomBytes } from "node:crypto";
 import { logId, prefixedId } from "../core/ids.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import type { Thread } from "../core/thread.ts";
-import { type CheckpointRow, rootCheckpointsBetween } from "../store/checkpoints.ts";
+import { type CheckpointRow, readHead, rootCheckpointsBetween } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import type { Attempt } from "../store/idempotency.ts";
-import {
-  branchLog,
-  branchPoint,
-  dropPositions,
-  lockLog,
-  openView,
-  readLog,
-  type View,
-} from "../store/logs.ts";
+import { branchLog, branchPoint, dropPositions, lockLog, openView, type View } from "../store/logs.ts";
 import { headWaits } from "../store/questions.ts";
-import { createThread, readHead, showThread, type ThreadRow } from "../store/threads.ts";
+import { createThread, showThread, type ThreadRow } from "../store/threads.ts";
 import { lastWriteOf } from "../store/writes.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
 import type { Node } from "./node.ts";
@@ -54,9 +46,8 @@ export async function copyThread(
 
 /** A branch of everything committed. One that has written nothing is skipped: its parent serves as well. */
 async function branchHere(tx: Transaction, log_id: number): Promise<number> {
-  const { view, head } = await readHead(tx, log_id);
-  const { next_position } = await readLog(tx, log_id);
-  return branch(tx, view, next_position - 1, head?.position ?? null);
+  const { view, log, head } = await readHead(tx, log_id);
+  return branch(tx, view, log.next_position - 1, head?.position ?? null);
 }
 
 /** A branch that ends with one checkpoint and the writes its own run left on it. */

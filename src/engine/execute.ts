@@ -9,14 +9,14 @@ import { AgentLost, LoadError } from "../runner/errors.ts";
 import type { RunStart } from "../runner/protocol.ts";
 import type { AgentRun, RunMessage } from "../runner/run.ts";
 import type { Slot } from "../runner/supervisor.ts";
-import { findCheckpoint } from "../store/checkpoints.ts";
+import { findCheckpoint, readHead } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { LeaseLost } from "../store/events.ts";
 import { hasBatch } from "../store/leases.ts";
-import { changeLog, readLog, type View } from "../store/logs.ts";
+import { changeLog, type View } from "../store/logs.ts";
 import { newestBranch } from "../store/questions.ts";
-import { findRun, readRequest } from "../store/runs.ts";
-import { findThread, readHead } from "../store/threads.ts";
+import { readRequest } from "../store/runs.ts";
+import { findThread } from "../store/threads.ts";
 import { agentVersion } from "./agent_version.ts";
 import { answerRead } from "./answer_read.ts";
 import { artifactFolder, gather, gatherLeft, removeFolder } from "./artifacts.ts";
@@ -38,7 +38,7 @@ export async function execute(node: Node, execution: Execution, signal: AbortSig
   let slot: Slot | undefined;
   try {
     slot = await takeSlot(node, execution, signal);
-    const start = await outlast(signal, () => runStart(node, execution));
+    const { start, view } = await outlast(signal, () => prepareStart(node, execution));
     // A later attempt has begun already, and may have used up what it answers.
     const refused =
       start.attempt === 1
@@ -48,7 +48,6 @@ export async function execute(node: Node, execution: Execution, signal: AbortSig
       await store(node, execution, signal, (tx) => end(tx, execution, "fail", failure(refused)));
       return;
     }
-    const view = await outlast(signal, () => viewOf(node, execution, start));
     execution.seated = true;
     await follow(node, execution, view, slot.run(start, signal), signal);
   } catch (error) {
@@ -87,21 +86,21 @@ async function takeSlot(node: Node, { lease, run, version }: Execution, signal: 
   }
 }
 
-/** Everything an agent process needs to begin, or go on with, a run. */
-async function runStart(node: Node, { lease, version }: Execution): Promise<RunStart> {
+/** Everything an agent process needs to begin, or go on with, a run; and what the run sees of its thread. */
+async function prepareStart(
+  node: Node,
+  { lease, run, version }: Execution,
+): Promise<{ start: RunStart; view: View }> {
   const { database } = node;
-  const run = await findRun(database, lease.run_id);
-  if (!run) throw new LeaseLost(lease);
   const request = await readRequest(database, lease.log_id, lease.run_id);
-  const { head } = await readHead(database, lease.log_id);
-  const { next_item } = await readLog(database, lease.log_id);
+  const { view, log, head } = await readHead(database, lease.log_id);
   const thread = run.thread_id === null || head ? undefined : await findThread(database, run.thread_id);
   const initial = thread?.initial_values ?? null;
-  return {
+  const start: RunStart = {
     run_id: lease.run_id,
     thread_id: run.thread_id,
     log_id: lease.log_id,
-    next_item,
+    next_item: log.next_item,
     head: head ? { checkpoint_id: head.checkpoint_id, position: head.position } : null,
     ...request,
     attempt: lease.attempt,
@@ -112,23 +111,26 @@ async function runStart(node: Node, { lease, version }: Execution): Promise<RunS
     version_id: version.version_id,
     artifacts: artifactFolder(node, lease.run_id),
   };
+  return { start, view: await branchOf(node, start, { view, log, head }) };
 }
 
 /**
  * What the run sees of its thread. Where it answers a question that was answered before, LangGraph would take the old
  * answer, which stands there: the run sees the question as it was asked.
  */
-async function viewOf(node: Node, { lease }: Execution, start: RunStart): Promise<View> {
-  const { database } = node;
-  const { view, head } = await readHead(database, lease.log_id);
-  const { next_position } = await readLog(database, lease.log_id);
+async function branchOf(
+  { database }: Node,
+  start: RunStart,
+  { view, log, head }: Awaited<ReturnType<typeof readHead>>,
+): Promise<View> {
+  const { run_id } = start;
   const resume = isObject(start.command) ? start.command.resume : undefined;
   if (start.checkpoint_id !== null && resume !== undefined) {
     // An attempt that made no checkpoint is as if it had not been: what it left would be taken for this one's.
-    const begins_after = head?.run_id === lease.run_id ? 0 : next_position - 1;
+    const begins_after = head?.run_id === run_id ? 0 : log.next_position - 1;
     const asked = await findCheckpoint(database, view, "", start.checkpoint_id);
     const folds = Object.keys(asked?.shown?.values ?? {}).length > 0;
-    const next = { run_id: lease.run_id, resume, begins_after, folds };
+    const next = { run_id, resume, begins_after, folds };
     return newestBranch(database, view, start.checkpoint_id, next);
   }
   const checkpoint_id = start.checkpoint_id ?? head?.checkpoint_id;

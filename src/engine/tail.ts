@@ -84,7 +84,7 @@ export async function* tailThread(
 /** Resolves with the run once it is over, or as it is when the signal aborts. Undefined: it is gone. */
 export async function untilOver(
   { database, hints }: Source,
-  run: RunRow,
+  run: Pick<RunRow, "log_id" | "run_id">,
   signal: AbortSignal,
 ): Promise<RunRow | undefined> {
   for (;;) {

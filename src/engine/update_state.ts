@@ -9,13 +9,13 @@ import { escapedFields, escapeTags } from "../core/encoding.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
 import { appendEntries } from "../store/append.ts";
-import { type CheckpointRow, channelValues, checkpointAt } from "../store/checkpoints.ts";
+import { type CheckpointRow, channelValues, readHead } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { type Attempt, earlierAnswer } from "../store/idempotency.ts";
 import { lockLog, openView, readLog, type View } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
 import { showCheckpoints } from "../store/states.ts";
-import { findThread, readHead, type ThreadRow, touchThread } from "../store/threads.ts";
+import { findThread, type ThreadRow, touchThread } from "../store/threads.ts";
 import { activeVersion } from "../store/versions.ts";
 import { computeUpdate, type Said, type StateOrder } from "./compute_update.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
@@ -31,8 +31,7 @@ export async function updateState(
   const earlier = attempt && (await earlierAnswer(node.database, attempt));
   if (earlier !== undefined) return earlier as unknown as Checkpoint;
   await refuseBusy(node.database, thread);
-  const before = await readLog(node.database, thread.log_id);
-  const { view, head } = await readHead(node.database, thread.log_id);
+  const { view, log: before, head } = await readHead(node.database, thread.log_id);
   const base =
     order.checkpoint_id === undefined
       ? head
@@ -117,9 +116,7 @@ async function valuesAt(node: Node, view: View, row: CheckpointRow): Promise<Rec
 async function store(tx: Transaction, thread: ThreadRow, view: View, said: Said[]): Promise<Checkpoint> {
   const entries = said.map((message) => ({ ...message, run_id: null }));
   await appendEntries(tx, view, entries);
-  const { head_position } = await readLog(tx, thread.log_id);
-  const fresh = await openView(tx, thread.log_id);
-  const row = head_position === null ? undefined : await checkpointAt(tx, fresh, head_position);
+  const { view: fresh, head: row } = await readHead(tx, thread.log_id);
   if (!row) throw new Problem("node_unknown", { message: "The graph made no checkpoint of this update." });
   await touchThread(
     tx,

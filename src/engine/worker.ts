@@ -126,7 +126,7 @@ export class Worker {
     const settings = agentVersion(execution.version).runner;
     const limit_s = Math.min(execution.run.timeout_s ?? Number.POSITIVE_INFINITY, settings.run_timeout_s);
     // Both times are the database's: this node's clock may be wrong.
-    const usedMs = Date.parse(execution.claimed_at) - Date.parse(execution.run.started_at!);
+    const usedMs = Date.parse(execution.run.moved_at) - Date.parse(execution.run.started_at!);
     const leftMs = Math.max(0, limit_s * 1000 - usedMs);
     const expire = async () => {
       const message = `The run took longer than ${limit_s} s. Raise [runner] run_timeout_s or the request's timeout_s.`;
@@ -170,7 +170,9 @@ export class Worker {
       let claimed: Execution | undefined;
       try {
         await database.transaction(async (tx) => {
-          claimed = (await lockFreeLog(tx, target.log_id)) ? await begin(tx, this.#node, target) : undefined;
+          claimed = (await lockFreeLog(tx, target.log_id))
+            ? await begin(tx, this.#node, { ...target, version: target.version_id })
+            : undefined;
         });
       } catch (error) {
         this.release(claimed);

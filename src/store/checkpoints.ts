@@ -1,7 +1,7 @@
 /** Checkpoints as they are read back through a View of their thread's lineage. `append.ts` writes them. */
 import type { Json, JsonObject } from "../core/json.ts";
 import { first, type Queryable } from "./database.ts";
-import { setHead, takePositions, type View } from "./logs.ts";
+import { type LogState, openLog, setHead, takePositions, type View } from "./logs.ts";
 import { join, type Sql, sql, where } from "./sql.ts";
 
 export type Shown = { keys: string[]; values?: JsonObject; next: string[]; tasks: Json[] };
@@ -68,6 +68,18 @@ export async function repeatCheckpoint(
       state, metadata, shown, ${tx.dialect.now}
     from checkpoints where log_id = ${view.logAt(original.position)} and position = ${original.position}`);
   await setHead(tx, log_id, position);
+}
+
+/** A log as it stands, with its head: the root checkpoint committed last. */
+export async function readHead(
+  q: Queryable,
+  log_id: number,
+): Promise<{ view: View; log: LogState; head: CheckpointRow | undefined }> {
+  const { view, log } = await openLog(q, log_id);
+  const head = log.head_position === null ? undefined : await checkpointAt(q, view, log.head_position);
+  // The next checkpoint's parent, as a rule.
+  if (head) view.remember(head, head.channels);
+  return { view, log, head };
 }
 
 /** The checkpoint at a position, whether or not the view still shows it. */

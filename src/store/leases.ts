@@ -1,6 +1,6 @@
 /** Leases: who executes which live run, until when. All times are the database's. */
 import { LEASE_S, type Lease } from "../core/lease.ts";
-import type { Queryable } from "./database.ts";
+import { only, type Queryable } from "./database.ts";
 import { join, type Sql, sql } from "./sql.ts";
 
 /** A row for a run that waits to be claimed. */
@@ -10,11 +10,18 @@ export async function createLease(tx: Queryable, log_id: number, run_id: string)
   );
 }
 
-/** Gives the run to a node; the attempt is the fence for all that an earlier holder may still send. */
-export async function grantLease(tx: Queryable, lease: Lease): Promise<void> {
-  await tx.query(sql`
-    update leases set node_id = ${lease.node_id}, attempt = ${lease.attempt}, expires_at = ${tx.dialect.nowPlus(LEASE_S)}
-    where log_id = ${lease.log_id} and run_id = ${lease.run_id}`);
+/**
+ * Gives the run to a node; the attempt is the fence for all that an earlier holder may still send. Takes numbers
+ * for so many events, and returns the last.
+ */
+export async function grantLease(tx: Queryable, lease: Lease, events: number): Promise<number> {
+  const row = only(
+    await tx.query<{ last_seq: number }>(sql`
+      update leases set node_id = ${lease.node_id}, attempt = ${lease.attempt}, batch = 0, last_seq = last_seq + ${events},
+        expires_at = ${tx.dialect.nowPlus(LEASE_S)}
+      where log_id = ${lease.log_id} and run_id = ${lease.run_id} returning last_seq`),
+  );
+  return row.last_seq;
 }
 
 /** Takes the run from whoever holds it; the numbering of events stays. */

@@ -131,15 +131,29 @@ export function branchPoint(view: View, position: number): { parent_log_id: numb
   return { parent_log_id: segment?.log_id ?? view.segments.at(-1)!.log_id, position };
 }
 
+export type LogState = { next_position: number; next_item: number; head_position: number | null };
+
 export async function openView(q: Queryable, log_id: number): Promise<View> {
-  const rows = await q.query<LogRow>(sql`
-    with recursive lineage (log_id, parent_log_id, branch_position, depth) as (
-      select log_id, parent_log_id, branch_position, 0 from logs where log_id = ${log_id}
+  return (await openLog(q, log_id)).view;
+}
+
+/** What a reader of a log sees, and where its next entries go. */
+export async function openLog(q: Queryable, log_id: number): Promise<{ view: View; log: LogState }> {
+  const rows = await q.query<LogRow & LogState & { drops: number }>(sql`
+    with recursive lineage (log_id, parent_log_id, branch_position, next_position, next_item, head_position, depth) as (
+      select log_id, parent_log_id, branch_position, next_position, next_item, head_position, 0
+      from logs where log_id = ${log_id}
       union all
-      select logs.log_id, logs.parent_log_id, logs.branch_position, depth + 1
+      select logs.log_id, logs.parent_log_id, logs.branch_position, logs.next_position, logs.next_item,
+        logs.head_position, depth + 1
       from logs join lineage on logs.log_id = lineage.parent_log_id
     )
-    select log_id, parent_log_id, branch_position from lineage order by depth`);
+    select log_id, parent_log_id, branch_position, next_position, next_item, head_position,
+      (select count(*) from drops where drops.log_id = lineage.log_id) as drops
+    from lineage order by depth`);
+  if (rows.length === 0) throw new Error(`log ${log_id} is gone`);
+  const { next_position, next_item, head_position } = rows[0]!;
+  const log = { next_position, next_item, head_position };
   let high = Number.MAX_SAFE_INTEGER;
   const segments = rows.map(({ log_id, branch_position }) => {
     const segment = { log_id, low: branch_position, high };
@@ -147,13 +161,12 @@ export async function openView(q: Queryable, log_id: number): Promise<View> {
     return segment;
   });
   const view = new View(segments, []);
+  if (!rows.some(({ drops }) => drops > 0)) return { view, log };
   const drops = await q.query<{ from_position: number; to_position: number }>(
     sql`select from_position, to_position from drops where ${view.within}`,
   );
-  return new View(segments, drops);
+  return { view: new View(segments, drops), log };
 }
-
-export type LogState = { next_position: number; next_item: number; head_position: number | null };
 
 export async function readLog(q: Queryable, log_id: number): Promise<LogState> {
   return only(

@@ -6,10 +6,10 @@ import { type ItemLookup, show } from "../core/encoding.ts";
 import { isObject, type Json } from "../core/json.ts";
 import type { Interrupt } from "../core/thread.ts";
 import { Branch } from "./branch.ts";
-import { type CheckpointRow, checkpointAt } from "./checkpoints.ts";
+import { type CheckpointRow, readHead } from "./checkpoints.ts";
 import type { Queryable } from "./database.ts";
 import { itemLookup } from "./items.ts";
-import { openView, readLog, View } from "./logs.ts";
+import { View } from "./logs.ts";
 import { join, sql } from "./sql.ts";
 import { merged, type PendingWrite, pendingWrites, type WritesRow, writesAt } from "./writes.ts";
 
@@ -112,9 +112,7 @@ export function answeredIds(resume: Json): string[] {
 
 /** The open questions of a log's head. */
 export async function openQuestions(q: Queryable, log_id: number): Promise<Interrupt[]> {
-  const view = await openView(q, log_id);
-  const { head_position } = await readLog(q, log_id);
-  const head = head_position === null ? undefined : await checkpointAt(q, view, head_position);
+  const { view, head } = await readHead(q, log_id);
   return head ? questionsAt(q, await newestBranch(q, view, head.checkpoint_id), head) : [];
 }
 
@@ -127,9 +125,7 @@ export async function questionsAt(q: Queryable, view: View, row: CheckpointRow):
 /** A log's head waits for a person: a question is open there, or its run stopped there at a breakpoint. */
 export async function headWaits(q: Queryable, log_id: number): Promise<boolean> {
   if ((await openQuestions(q, log_id)).length > 0) return true;
-  const view = await openView(q, log_id);
-  const { head_position } = await readLog(q, log_id);
-  const head = head_position === null ? undefined : await checkpointAt(q, view, head_position);
+  const { head } = await readHead(q, log_id);
   if (!head?.run_id || !head.shown?.next.length) return false;
   const stopped = await q.query(sql`
     select 1 from runs where run_id = ${head.run_id} and status = 'interrupted'`);

@@ -12,7 +12,7 @@ import { insertEvents } from "./events.ts";
 import { itemLookup } from "./items.ts";
 import { createLease, holds } from "./leases.ts";
 import { takeRunNumber } from "./logs.ts";
-import { join, sql, where } from "./sql.ts";
+import { join, type Sql, sql, where } from "./sql.ts";
 
 /** Condition: the run is pending or running. */
 export const isLive = sql`status in ('pending', 'running')`;
@@ -159,6 +159,7 @@ export async function showRuns(q: Queryable, rows: readonly RunRow[]): Promise<R
   });
 }
 
+/** What a run was asked to do. */
 export type StoredRequest = {
   input: Json;
   command: Json | null;
@@ -206,9 +207,11 @@ export type MovedRun = {
   environment: Environment;
   run_number: number | null;
   attempt: number;
+  metadata: string;
   timeout_s: number | null;
   started_at: string | null;
   completed_at: string | null;
+  moved_at: string;
   /** Another run of the thread waits for its turn. */
   queued: boolean;
   /** A webhook is to be told of this end. */
@@ -217,17 +220,17 @@ export type MovedRun = {
 
 /**
  * Makes one move of a run, with all that belongs to it: the run's row, the thread's status, the lease and, when the
- * run is over, its last event. Returns undefined, and changes nothing, when the run is not where the move starts or
- * the lease is not held.
+ * run is over, its last event. Returns undefined, and changes nothing, when the run is not where the move starts,
+ * the lease is not held, or `when` does not hold.
  */
 export async function advance(
   tx: Queryable,
   name: MoveName,
   run: { log_id: number; run_id: string },
-  options: { lease?: Lease; ending?: Ending } = {},
+  options: { lease?: Lease; when?: Sql; ending?: Ending } = {},
 ): Promise<MovedRun | undefined> {
   const move = moves[name];
-  const { lease, ending } = options;
+  const { lease, when, ending } = options;
   if (move.by === "holder" && !lease) throw new Error(`${name} needs a lease`);
   const over = move.last_event !== null;
   if (over !== (ending !== undefined)) throw new Error(`${name} ${over ? "needs" : "has no"} ending`);
@@ -235,6 +238,11 @@ export async function advance(
   const moved = first(
     await tx.query<Omit<MovedRun, "queued" | "owed">>(sql`
       update runs set status = ${move.to}
+        ${
+          begins
+            ? sql`, run_number = coalesce(run_number, (select next_run from logs where log_id = ${run.log_id}))`
+            : sql``
+        }
         ${
           name === "claim"
             ? sql`, attempt = attempt + 1,
@@ -246,26 +254,24 @@ export async function advance(
         ${ending?.error === undefined ? sql`` : sql`, error = ${JSON.stringify(ending.error)}`}
         ${ending?.metadata === undefined ? sql`` : sql`, metadata = ${JSON.stringify(ending.metadata)}`}
       where log_id = ${run.log_id} and run_id = ${run.run_id} and status in (${join([...move.from])})
-        ${lease ? sql`and ${holds(lease)}` : sql``}
-      returning log_id, run_id, thread_id, deployment_id, environment, run_number, attempt, timeout_s, started_at,
-        completed_at`),
+        ${lease ? sql`and ${holds(lease)}` : sql``} ${when ? sql`and ${when}` : sql``}
+      returning log_id, run_id, thread_id, deployment_id, environment, run_number, attempt, metadata, timeout_s,
+        started_at, completed_at, ${tx.dialect.now} as moved_at`),
   );
   if (!moved) return undefined;
-  if (begins && moved.run_number === null) {
-    moved.run_number = await takeRunNumber(tx, run.log_id);
-    await tx.query(sql`
-      update runs set run_number = ${moved.run_number} where log_id = ${run.log_id} and run_id = ${run.run_id}`);
-  }
+  // Its number was taken with its first claim, or just now: when it is canceled before that.
+  if (begins && moved.attempt === (name === "claim" ? 1 : 0)) await takeRunNumber(tx, run.log_id);
+  // The thread was busy, and is.
+  if (move.last_event === null || !ending) return { ...moved, queued: false, owed: false };
   const [thread] = await tx.query<{ status: ThreadStatus }>(sql`
     update threads set updated_at = ${tx.dialect.now}, status = case
       when exists (select 1 from runs where log_id = ${run.log_id} and ${isLive}) then 'busy'
       else ${move.thread} end
     where log_id = ${run.log_id} returning status`);
-  const told = move.last_event === null ? null : eventOfEnd[move.last_event];
+  const told = eventOfEnd[move.last_event];
   const owed = told !== null && (await oweDeliveries(tx, moved, told));
-  const result = { ...moved, queued: over && thread?.status === "busy", owed };
-  if (move.last_event !== null && ending)
-    await end(tx, result, [...(ending.before ?? []), { type: move.last_event, data: ending.data(result) }]);
+  const result = { ...moved, queued: thread?.status === "busy", owed };
+  await end(tx, result, [...(ending.before ?? []), { type: move.last_event, data: ending.data(result) }]);
   return result;
 }
 

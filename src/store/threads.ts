@@ -5,9 +5,8 @@ import { isObject, type Json, type JsonObject } from "../core/json.ts";
 import type { ThreadStatus } from "../core/moves.ts";
 import { Problem } from "../core/problem.ts";
 import type { Interrupt, Thread, Ttl } from "../core/thread.ts";
-import { type CheckpointRow, checkpointAt } from "./checkpoints.ts";
+import { readHead } from "./checkpoints.ts";
 import { first, type Queryable } from "./database.ts";
-import { openView, readLog, type View } from "./logs.ts";
 import { openQuestions } from "./questions.ts";
 import { join, type Sql, sql, where } from "./sql.ts";
 import { showCheckpoints } from "./states.ts";
@@ -258,16 +257,6 @@ function contains(value: Json, filter: Json): boolean {
     );
   }
   return JSON.stringify(value) === JSON.stringify(filter);
-}
-
-/** The head of a thread's log: the root checkpoint committed last. */
-export async function readHead(
-  q: Queryable,
-  log_id: number,
-): Promise<{ view: View; head: CheckpointRow | undefined }> {
-  const { head_position } = await readLog(q, log_id);
-  const view = await openView(q, log_id);
-  return { view, head: head_position === null ? undefined : await checkpointAt(q, view, head_position) };
 }
 
 async function threadValues(q: Queryable, row: ThreadRow): Promise<JsonObject | null> {

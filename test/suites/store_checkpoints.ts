@@ -8,12 +8,12 @@ import {
   findCheckpoint,
   lastPositionsByRun,
   listCheckpointsById,
+  readHead,
   selectCheckpoints,
 } from "../../src/store/checkpoints.ts";
 import { dropPositions, openView } from "../../src/store/logs.ts";
 import { openQuestions } from "../../src/store/questions.ts";
 import { showCheckpoints, showState } from "../../src/store/states.ts";
-import { readHead } from "../../src/store/threads.ts";
 import { pendingWrites } from "../../src/store/writes.ts";
 import { anyObject } from "./json_values.ts";
 import { type Open, type Store, withStore } from "./store_fixture.ts";

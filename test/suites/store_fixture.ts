@@ -164,7 +164,7 @@ export class Store {
   }
 
   async claim(run: MadeRun, node_id = "node_1"): Promise<HeldRun> {
-    const claimed = await this.database.transaction((tx) => claimRun(tx, run, node_id));
+    const claimed = await this.database.transaction((tx) => claimRun(tx, run, node_id, async () => []));
     assert.ok(claimed, "the run was not to be had");
     return { ...run, ...claimed, run_number: claimed.run.run_number!, batch: 0 };
   }

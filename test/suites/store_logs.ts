@@ -6,7 +6,7 @@ import { deleteThread } from "../../src/engine/delete_thread.ts";
 import { keepLatest } from "../../src/engine/prune.ts";
 import { keepHouse } from "../../src/engine/sweep.ts";
 import { appendEntries } from "../../src/store/append.ts";
-import { selectCheckpoints } from "../../src/store/checkpoints.ts";
+import { readHead, selectCheckpoints } from "../../src/store/checkpoints.ts";
 import { mergeItems } from "../../src/store/items.ts";
 import { abandonLog, dropPositions, openView, readLog } from "../../src/store/logs.ts";
 import { positionsOfRun } from "../../src/store/ranges.ts";
@@ -14,13 +14,7 @@ import { advance } from "../../src/store/runs.ts";
 import { sql } from "../../src/store/sql.ts";
 import { showCheckpoints } from "../../src/store/states.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../../src/store/sweep.ts";
-import {
-  deleteThreadRow,
-  findThread,
-  readHead,
-  showThread,
-  type ThreadRow,
-} from "../../src/store/threads.ts";
+import { deleteThreadRow, findThread, showThread, type ThreadRow } from "../../src/store/threads.ts";
 import { pendingWrites } from "../../src/store/writes.ts";
 import { countedDatabase, type Open, type Store, withStore } from "./store_fixture.ts";
 

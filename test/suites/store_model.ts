@@ -13,6 +13,7 @@ import {
   channelValues,
   findCheckpoint,
   listCheckpointsById,
+  readHead,
   selectCheckpoints,
 } from "../../src/store/checkpoints.ts";
 import type { Transaction } from "../../src/store/database.ts";
@@ -23,7 +24,7 @@ import { positionsOfRun } from "../../src/store/ranges.ts";
 import { advance } from "../../src/store/runs.ts";
 import { showCheckpoints } from "../../src/store/states.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../../src/store/sweep.ts";
-import { deleteThreadRow, findThread, readHead, type ThreadRow } from "../../src/store/threads.ts";
+import { deleteThreadRow, findThread, type ThreadRow } from "../../src/store/threads.ts";
 import { pendingWrites } from "../../src/store/writes.ts";
 import { itemize } from "./encoded_values.ts";
 import { anyJson, longJson, text } from "./json_values.ts";

@@ -250,7 +250,10 @@ export function runsSuite(name: string, open: Open): void {
       const thread = await store.thread();
       const first = await store.running(thread);
       const second = await store.pending(thread);
-      assert.equal(await store.database.transaction((tx) => claimRun(tx, second, "node_2")), undefined);
+      assert.equal(
+        await store.database.transaction((tx) => claimRun(tx, second, "node_2", async () => [])),
+        undefined,
+      );
       await assert.rejects(
         store.database.transaction((tx) =>
           tx.query(sql`update runs set status = 'running' where run_id = ${second.run_id}`),
@@ -278,7 +281,7 @@ export function runsSuite(name: string, open: Open): void {
       const run = await store.pending(await store.thread());
       const claims = await Promise.all(
         Array.from({ length: 20 }, (_, i) =>
-          store.database.transaction((tx) => claimRun(tx, run, `node_${i}`)),
+          store.database.transaction((tx) => claimRun(tx, run, `node_${i}`, async () => [])),
         ),
       );
       assert.equal(claims.filter((claim) => claim !== undefined).length, 1);

@@ -24,10 +24,14 @@ async function order(
   thread_id: string,
   request: RunRequest,
   attempt: Attempt | undefined,
-): Promise<AcceptedRun> {
+): Promise<{ accepted: AcceptedRun; log_id: number }> {
   const thread = await threadOf(app, principal, thread_id);
   if (thread.deployment_id === null) throw new Problem("not_found", { what: "deployment of this thread" });
-  return accept(app.node, app.worker, { thread, deployment_id: thread.deployment_id, request, attempt });
+  const { deployment_id, log_id } = thread;
+  return {
+    accepted: await accept(app.node, app.worker, { thread, deployment_id, request, attempt }),
+    log_id,
+  };
 }
 
 const location = (run_id: string) => ({
@@ -44,7 +48,7 @@ export const create = endpoint(
     answers: { 202: AcceptedRun },
   },
   async ({ app, params, body, principal, attempt }) => {
-    const accepted = await order(app, principal, params.thread_id, body, attempt);
+    const { accepted } = await order(app, principal, params.thread_id, body, attempt);
     return { status: 202, body: accepted, headers: location(accepted.run_id) };
   },
 );
@@ -65,11 +69,10 @@ export const wait = endpoint(
   },
   async ({ app, params, query, body, principal, attempt, reply }) => {
     const { node } = app;
-    const accepted = await order(app, principal, params.thread_id, body, attempt);
+    const { accepted, log_id } = await order(app, principal, params.thread_id, body, attempt);
     const limit = AbortSignal.timeout((query.wait_s ?? DEFAULT_WAIT_S) * 1000);
     const signal = AbortSignal.any([limit, app.closing, closeSignal(reply)]);
-    const row = await findRun(node.database, accepted.run_id);
-    const run = row && (await untilOver(node, row, signal));
+    const run = await untilOver(node, { log_id, run_id: accepted.run_id }, signal);
     if (!run) throw new Problem("not_found", { what: "run", id: accepted.run_id });
     const [shown] = await showRuns(node.database, [run]);
     return { status: isOver(run.status) ? 200 : 202, body: shown, headers: location(run.run_id) };
@@ -87,7 +90,7 @@ export const stream = endpoint(
     streams: true,
   },
   async ({ app, params, query, body, principal, attempt, request, reply }) => {
-    const accepted = await order(app, principal, params.thread_id, body, attempt);
+    const { accepted } = await order(app, principal, params.thread_id, body, attempt);
     reply.headers(location(accepted.run_id));
     const run = await findRun(app.node.database, accepted.run_id);
     if (!run) throw new Problem("not_found", { what: "run", id: accepted.run_id });
