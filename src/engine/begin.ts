@@ -4,6 +4,7 @@ import type { Event } from "../core/event.ts";
 import { type CheckpointRow, readHead } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import type { Writer } from "../store/events.ts";
+import type { RunInput } from "../store/inputs.ts";
 import { claimRun } from "../store/queue.ts";
 import type { MovedRun } from "../store/runs.ts";
 import { getVersion, type VersionRow } from "../store/versions.ts";
@@ -13,6 +14,8 @@ import { logTopic, type Node } from "./node.ts";
 export type Execution = Writer & {
   run: MovedRun;
   version: VersionRow;
+  /** What it was given, once that has been read: its checkpoints need not repeat it. */
+  input?: RunInput;
   /** This attempt has committed a checkpoint. */
   progressed: boolean;
   /** This attempt has been given to an agent process: its code may have done something. */

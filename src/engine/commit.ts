@@ -27,7 +27,7 @@ export async function storeFacts(
   const { lease, run } = execution;
   await appendEvents(tx, execution, facts.flatMap(eventsOf));
   const entries = facts.flatMap((fact) => entryOf(fact, lease.run_id));
-  if (entries.length > 0) await appendEntries(tx, view, entries);
+  if (entries.length > 0) await appendEntries(tx, view, entries, { input: execution.input });
   // Nothing was lost before the first attempt.
   if (run.attempt > 1 && !execution.progressed && hasCheckpoint(facts))
     await noteProgress(tx, lease.log_id, lease.run_id);
@@ -67,7 +67,7 @@ export async function storeDone(
   const { facts, left, done } = said;
   const entries = facts.flatMap((fact) => entryOf(fact, lease.run_id));
   if (done.items) entries.push({ type: "items", items: done.items });
-  if (entries.length > 0 || left) await appendEntries(tx, view, entries, lease);
+  if (entries.length > 0 || left) await appendEntries(tx, view, entries, { lease, input: execution.input });
   if (left) await addArtifacts(tx, lease, left.files);
   const output = done.output ?? null;
   const about = {

@@ -12,6 +12,7 @@ import type { Slot } from "../runner/supervisor.ts";
 import { findCheckpoint, readHead } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
 import { LeaseLost } from "../store/events.ts";
+import { RunInput } from "../store/inputs.ts";
 import { hasBatch } from "../store/leases.ts";
 import { changeLog, type View } from "../store/logs.ts";
 import { newestBranch } from "../store/questions.ts";
@@ -87,12 +88,11 @@ async function takeSlot(node: Node, { lease, run, version }: Execution, signal: 
 }
 
 /** Everything an agent process needs to begin, or go on with, a run; and what the run sees of its thread. */
-async function prepareStart(
-  node: Node,
-  { lease, run, version }: Execution,
-): Promise<{ start: RunStart; view: View }> {
+async function prepareStart(node: Node, execution: Execution): Promise<{ start: RunStart; view: View }> {
+  const { lease, run, version } = execution;
   const { database } = node;
   const request = await readRequest(database, lease.log_id, lease.run_id);
+  execution.input = new RunInput(execution.run_number, request.input);
   const { view, log, head } = await readHead(database, lease.log_id);
   const thread = run.thread_id === null || head ? undefined : await findThread(database, run.thread_id);
   const initial = thread?.initial_values ?? null;

@@ -8,6 +8,7 @@ import type { Lease } from "../core/lease.ts";
 import { findCheckpoint, type NewCheckpoint } from "./checkpoints.ts";
 import { first, type Queryable } from "./database.ts";
 import { LeaseLost } from "./events.ts";
+import type { RunInput } from "./inputs.ts";
 import { holds } from "./leases.ts";
 import { nameOf, type View } from "./logs.ts";
 import { join, type Sql, sql } from "./sql.ts";
@@ -24,13 +25,13 @@ export type Entry = { items?: NewItems | undefined } & (
 
 /**
  * Stores entries in their order; the last root checkpoint becomes the log's head. With a lease it throws LeaseLost when
- * that is no longer held.
+ * that is no longer held. `input`: of the run that brings them, which they need not repeat.
  */
 export async function appendEntries(
   tx: Queryable,
   view: View,
   entries: readonly Entry[],
-  lease?: Lease,
+  { lease, input = noInput }: { lease?: Lease; input?: Input | undefined } = {},
 ): Promise<void> {
   const { log_id } = view;
   const stored = entries.filter((entry) => entry.type !== "items");
@@ -53,9 +54,12 @@ export async function appendEntries(
     sql`items (log_id, last_number, count, body)`,
     itemRows(log_id, log.next_item - count, items),
   );
-  await insertWrites(tx, log_id, position, stored);
-  await insertCheckpoints(tx, view, position, stored);
+  await insertWrites(tx, log_id, position, stored, input);
+  await insertCheckpoints(tx, view, position, stored, input);
 }
+
+type Input = Pick<RunInput, "textOf">;
+const noInput: Input = { textOf: (value) => JSON.stringify(value) };
 
 function itemRows(log_id: number, next: number, items: readonly NewItems[]): Sql[] {
   return items.flatMap(({ first, bodies }) => {
@@ -70,11 +74,14 @@ async function insertWrites(
   log_id: number,
   position: number,
   entries: readonly Entry[],
+  input: Input,
 ): Promise<void> {
+  const textOf = (writes: NewWrites["writes"]) =>
+    `[${writes.map(([idx, channel, value]) => `[${idx},${JSON.stringify(channel)},${input.textOf(value)}]`).join(",")}]`;
   const rows = entries.flatMap((entry, i) =>
     entry.type === "writes"
       ? sql`(${log_id}, ${position + i}, ${entry.namespace}, ${entry.checkpoint_id}, ${entry.task_id},
-          ${entry.task_path}, ${entry.run_id}, ${JSON.stringify(entry.writes)})`
+          ${entry.task_path}, ${entry.run_id}, ${textOf(entry.writes)})`
       : [],
   );
   const table = sql`pending_writes
@@ -87,6 +94,7 @@ async function insertCheckpoints(
   view: View,
   position: number,
   entries: readonly Entry[],
+  input: Input,
 ): Promise<void> {
   const { log_id } = view;
   const rows: Sql[] = [];
@@ -100,7 +108,7 @@ async function insertCheckpoints(
     for (const name of entry.removed) delete channels[name];
     for (const [name, value] of Object.entries(entry.channels)) {
       setOwn(channels, name, position + i);
-      values.push(sql`(${log_id}, ${position + i}, ${JSON.stringify(name)}, ${JSON.stringify(value)})`);
+      values.push(sql`(${log_id}, ${position + i}, ${JSON.stringify(name)}, ${input.textOf(value)})`);
     }
     rows.push(sql`(${log_id}, ${position + i}, ${namespace}, ${checkpoint_id}, ${parent_checkpoint_id},
       ${entry.run_id}, ${entry.step}, ${entry.source}, ${JSON.stringify(channels)},

@@ -1,6 +1,7 @@
 /** Checkpoints as they are read back through a View of their thread's lineage. `append.ts` writes them. */
 import type { Json, JsonObject } from "../core/json.ts";
 import { first, type Queryable } from "./database.ts";
+import { withInputs } from "./inputs.ts";
 import { type LogState, openLog, setHead, takePositions, type View } from "./logs.ts";
 import { join, type Sql, sql, where } from "./sql.ts";
 
@@ -234,9 +235,13 @@ export async function channelValues(
       const rows = await q.query<{ position: number; channel: string; value: string }>(sql`
         select position, channel, value from channel_values
         where log_id = ${log_id} and position in (${join(all.slice(i, i + 500))})`);
-      for (const { position, channel, value } of rows) {
-        values.set(`${position}\n${JSON.parse(channel) as string}`, JSON.parse(value) as Json);
-      }
+      const whole = await withInputs(
+        q,
+        log_id,
+        rows.map(({ value }) => JSON.parse(value) as Json),
+      );
+      for (const [i, { position, channel }] of rows.entries())
+        values.set(`${position}\n${JSON.parse(channel) as string}`, whole[i]!);
     }
   }
   return (position, channel) => {

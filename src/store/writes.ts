@@ -2,6 +2,7 @@
 import type { Json } from "../core/json.ts";
 import type { CheckpointRow } from "./checkpoints.ts";
 import type { Queryable } from "./database.ts";
+import { withInputs } from "./inputs.ts";
 import type { View } from "./logs.ts";
 import { sql } from "./sql.ts";
 
@@ -44,7 +45,17 @@ export async function writesAt(
   const rows = await q.query<WritesRow>(sql`
     select position, namespace, checkpoint_id, task_id, task_path, run_id, writes from pending_writes
     where ${view.within} and checkpoint_id = ${checkpoint_id} and namespace = ${namespace} order by position`);
-  return rows.filter((row) => view.shows(row.position)).flatMap((row) => view.branch?.rest(row) ?? [row]);
+  const shown: WritesRow[] = [];
+  for (const row of rows) if (view.shows(row.position)) shown.push(await withInput(q, view, row));
+  return shown.flatMap((row) => view.branch?.rest(row) ?? [row]);
+}
+
+async function withInput(q: Queryable, view: View, row: WritesRow): Promise<WritesRow> {
+  if (!row.writes.includes('"input"')) return row;
+  const writes = JSON.parse(row.writes) as NewWrites["writes"];
+  const values = writes.map(([, , value]) => value);
+  const whole = await withInputs(q, view.logAt(row.position), values);
+  return { ...row, writes: JSON.stringify(writes.map(([idx, channel], i) => [idx, channel, whole[i]])) };
 }
 
 export async function pendingWrites(

@@ -2,21 +2,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { escapeTags } from "../../src/core/encoding.ts";
 import type { Json, JsonObject } from "../../src/core/json.ts";
+import { copyThread } from "../../src/engine/copy_thread.ts";
 import { appendEntries } from "../../src/store/append.ts";
 import {
+  channelValues,
   findCheckpoint,
   lastPositionsByRun,
   listCheckpointsById,
   readHead,
   selectCheckpoints,
 } from "../../src/store/checkpoints.ts";
+import { RunInput } from "../../src/store/inputs.ts";
 import { dropPositions, openView } from "../../src/store/logs.ts";
 import { openQuestions } from "../../src/store/questions.ts";
+import { advance } from "../../src/store/runs.ts";
+import { sql } from "../../src/store/sql.ts";
 import { showCheckpoints, showState } from "../../src/store/states.ts";
+import { findThread } from "../../src/store/threads.ts";
 import { pendingWrites } from "../../src/store/writes.ts";
 import { anyObject } from "./json_values.ts";
-import { type Open, type Store, withStore } from "./store_fixture.ts";
+import { type Open, plain, type Store, withStore } from "./store_fixture.ts";
 
 const visible = (values: JsonObject) => ({ keys: Object.keys(values), next: [], tasks: [] });
 
@@ -66,6 +73,62 @@ export function checkpointsSuite(name: string, open: Open): void {
         {},
         "a key without a value is not taken from an object's prototype",
       );
+    }));
+
+  test(`${name}: what a run was given is stored once, and read where its checkpoint and writes repeat it, also in a copy`, () =>
+    withStore(open, async (store) => {
+      const thread = await store.thread();
+      const text = "a question of some length, which nobody wants to have stored three times ".repeat(4);
+      const like = { $crewship: ["input", 1, "messages"] };
+      const input = { messages: [{ type: "human", content: text }], like, note: "short" };
+      const run = await store.running(thread, { input: escapeTags(input) });
+      const given = new RunInput(run.run_number, escapeTags(input));
+      const { log_id } = thread;
+      const made = { ...plain, checkpoint_id: "first", run_id: run.run_id };
+      const channels = { __start__: escapeTags(input), like: escapeTags(like), note: "short" };
+      const writes: [number, string, Json][] = [
+        [0, "messages", input.messages],
+        [1, "like", escapeTags(like)],
+        [2, "note", "short"],
+      ];
+      const about = {
+        namespace: "",
+        checkpoint_id: "first",
+        task_id: "t",
+        task_path: "",
+        run_id: run.run_id,
+      };
+      await store.database.transaction(async (tx) =>
+        appendEntries(
+          tx,
+          await openView(tx, log_id),
+          [
+            { type: "checkpoint", ...made, channels },
+            { type: "writes", ...about, writes },
+          ],
+          { input: given },
+        ),
+      );
+      const stored = await store.database.query<{ text: string }>(sql`
+        select value as text from channel_values union all select writes as text from pending_writes`);
+      assert.equal(stored.filter(({ text: row }) => row.includes("a question")).length, 0);
+      const copy = await copyThread(store.node, thread, {}, undefined);
+      const { log_id: copied } = (await findThread(store.database, copy.thread_id))!;
+      await store.database.transaction((tx) =>
+        advance(tx, "succeed", run, { lease: run.lease, ending: { data: () => ({}) } }),
+      );
+      for (const one of [log_id, copied]) {
+        const view = await openView(store.database, one);
+        const row = (await findCheckpoint(store.database, view, "", "first"))!;
+        const valueAt = await channelValues(store.database, view, [row]);
+        for (const [channel, value] of Object.entries(channels))
+          assert.deepEqual(valueAt(row.channels[channel]!, channel), value);
+        const read = await pendingWrites(store.database, view, "", "first");
+        assert.deepEqual(
+          read.map(({ idx, channel, value }) => [idx, channel, value]),
+          writes,
+        );
+      }
     }));
 
   test(`${name}: a checkpoint keeps the channels its parent had, without the removed ones, also in a fork`, () =>

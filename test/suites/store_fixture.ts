@@ -216,7 +216,7 @@ export class Store {
   }
 }
 
-const plain: Omit<NewCheckpoint, "checkpoint_id"> = {
+export const plain: Omit<NewCheckpoint, "checkpoint_id"> = {
   namespace: "",
   parent_checkpoint_id: null,
   run_id: null,

@@ -237,7 +237,9 @@ export class Model {
       const writes: [number, string, Json][] = [[0, "messages", encoded]];
       const about = { namespace, checkpoint_id, task_id: task, task_path: "", run_id, writes };
       const view = await openView(tx, log_id);
-      await appendEntries(tx, view, [{ type: "writes", items: ledger.takeNew(), ...about }], run.lease);
+      await appendEntries(tx, view, [{ type: "writes", items: ledger.takeNew(), ...about }], {
+        lease: run.lease,
+      });
     });
     thread.entries.push({
       kind: "writes",
