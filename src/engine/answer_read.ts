@@ -47,8 +47,8 @@ async function storedCheckpoints(
       run_id: row.run_id,
       position: row.position,
       channels: Object.fromEntries(channels) as Record<string, Json>,
-      state: JSON.parse(row.state) as Json,
-      metadata: JSON.parse(row.metadata) as Json,
+      state: row.state,
+      metadata: row.metadata,
       next: row.shown?.next ?? null,
       writes: await pendingWrites(database, view, row.namespace, row.checkpoint_id),
     });

@@ -5,13 +5,14 @@
  */
 import { type Json, setOwn } from "../core/json.ts";
 import type { Lease } from "../core/lease.ts";
-import { findCheckpoint, type NewCheckpoint } from "./checkpoints.ts";
+import { type CheckpointBody, findCheckpoint, type NewCheckpoint, NULL_POSITION } from "./checkpoints.ts";
 import { first, type Queryable } from "./database.ts";
 import { LeaseLost } from "./events.ts";
 import type { RunInput } from "./inputs.ts";
 import { holds } from "./leases.ts";
 import { nameOf, type View } from "./logs.ts";
-import { join, type Sql, sql } from "./sql.ts";
+import { takeApart } from "./shapes.ts";
+import { join, nothing, type Sql, sql } from "./sql.ts";
 import type { NewWrites } from "./writes.ts";
 
 /** Items under the numbers a runner gave them; they must follow the log's last one without a gap. */
@@ -97,9 +98,9 @@ async function insertCheckpoints(
   input: Input,
 ): Promise<void> {
   const { log_id } = view;
-  const rows: Sql[] = [];
   const values: Sql[] = [];
   const made = new Map<string, Record<string, number>>();
+  const checkpoints: { entry: NewCheckpoint; position: number; body: CheckpointBody }[] = [];
   for (const [i, entry] of entries.entries()) {
     if (entry.type !== "checkpoint") continue;
     const { namespace, checkpoint_id, parent_checkpoint_id } = entry;
@@ -107,19 +108,26 @@ async function insertCheckpoints(
     const channels = { ...(parent ?? (await parentChannels(tx, view, entry))) };
     for (const name of entry.removed) delete channels[name];
     for (const [name, value] of Object.entries(entry.channels)) {
-      setOwn(channels, name, position + i);
-      values.push(sql`(${log_id}, ${position + i}, ${JSON.stringify(name)}, ${input.textOf(value)})`);
+      setOwn(channels, name, value === null ? NULL_POSITION : position + i);
+      if (value !== null)
+        values.push(sql`(${log_id}, ${position + i}, ${JSON.stringify(name)}, ${input.textOf(value)})`);
     }
-    rows.push(sql`(${log_id}, ${position + i}, ${namespace}, ${checkpoint_id}, ${parent_checkpoint_id},
-      ${entry.run_id}, ${entry.step}, ${entry.source}, ${JSON.stringify(channels)},
-      ${JSON.stringify(entry.state)}, ${JSON.stringify(entry.metadata)},
-      ${entry.shown === null ? null : JSON.stringify(entry.shown)}, ${tx.dialect.now})`);
+    const body: CheckpointBody = [channels, entry.state, entry.metadata, entry.shown];
+    checkpoints.push({ entry, position: position + i, body });
     made.set(nameOf(namespace, checkpoint_id), channels);
     view.remember(entry, channels);
   }
   await insertRows(tx, sql`channel_values (log_id, position, channel, value)`, values);
+  const { stored, shapes } = takeApart(checkpoints.map(({ body }) => body as Json));
+  await insertRows(tx, sql`shapes (shape_id, body)`, shapes, sql`on conflict do nothing`);
+  const rows = checkpoints.map(({ entry, position }, i) => {
+    const { namespace, checkpoint_id, parent_checkpoint_id, run_id, step, source } = entry;
+    const { shape_id, body } = stored[i]!;
+    return sql`(${log_id}, ${position}, ${namespace}, ${checkpoint_id}, ${parent_checkpoint_id}, ${run_id}, ${step},
+      ${source}, ${shape_id}, ${body}, ${tx.dialect.now})`;
+  });
   const table = sql`checkpoints (log_id, position, namespace, checkpoint_id, parent_checkpoint_id, run_id, step, source,
-    channels, state, metadata, shown, created_at)`;
+    shape_id, body, created_at)`;
   await insertRows(tx, table, rows);
 }
 
@@ -140,11 +148,16 @@ const MAX_ROWS = 64;
 const EXACT_ROWS = 8;
 
 /** `table` names its columns. Few counts of rows, so that few texts are prepared: up to 8, then 16, 32 and 64. */
-async function insertRows(tx: Queryable, table: Sql, rows: readonly Sql[]): Promise<void> {
+async function insertRows(
+  tx: Queryable,
+  table: Sql,
+  rows: readonly Sql[],
+  conflict: Sql = nothing,
+): Promise<void> {
   for (let done = 0; done < rows.length; ) {
     const left = Math.min(rows.length - done, MAX_ROWS);
     const count = left <= EXACT_ROWS ? left : 2 ** Math.floor(Math.log2(left));
-    await tx.query(sql`insert into ${table} values ${join(rows.slice(done, done + count))}`);
+    await tx.query(sql`insert into ${table} values ${join(rows.slice(done, done + count))} ${conflict}`);
     done += count;
   }
 }

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../core/json.ts";
 import { first, type Queryable } from "./database.ts";
 import { withInputs } from "./inputs.ts";
 import { type LogState, openLog, setHead, takePositions, type View } from "./logs.ts";
+import { putTogether, type Shaped } from "./shapes.ts";
 import { join, type Sql, sql, where } from "./sql.ts";
 
 export type Shown = { keys: string[]; values?: JsonObject; next: string[]; tasks: Json[] };
@@ -23,6 +24,9 @@ export type NewCheckpoint = {
   shown: Shown | null;
 };
 
+/** LangGraph's `branch:to:*` hold null, and are half of a graph's channels: they need no row. Positions begin with 1. */
+export const NULL_POSITION = 0;
+
 export type CheckpointRow = {
   position: number;
   namespace: string;
@@ -31,25 +35,39 @@ export type CheckpointRow = {
   run_id: string | null;
   step: number;
   source: string;
-  /** Channel → position of its value. */
+  /** Channel → position of its value, NULL_POSITION where that is null. */
   channels: Record<string, number>;
-  state: string;
-  metadata: string;
+  state: Json;
+  metadata: Json;
   shown: Shown | null;
   created_at: string;
 };
 
-const columns = sql`position, namespace, checkpoint_id, parent_checkpoint_id, run_id, step, source, channels, state,
-  metadata, shown, created_at`;
+const columns = sql`position, namespace, checkpoint_id, parent_checkpoint_id, run_id, step, source, shape_id, body,
+  created_at`;
 
-type StoredRow = Omit<CheckpointRow, "channels" | "shown"> & { channels: string; shown: string | null };
+type StoredRow = Omit<CheckpointRow, "channels" | "state" | "metadata" | "shown"> & Shaped;
 
-function parseRow(row: StoredRow): CheckpointRow {
-  return {
-    ...row,
-    channels: JSON.parse(row.channels) as Record<string, number>,
-    shown: row.shown === null ? null : (JSON.parse(row.shown) as Shown),
-  };
+/** What a checkpoint's shape and body hold. */
+export type CheckpointBody = [
+  channels: Record<string, number>,
+  state: Json,
+  metadata: Json,
+  shown: Shown | null,
+];
+
+async function whole(q: Queryable, rows: StoredRow[]): Promise<CheckpointRow[]> {
+  const bodies = await putTogether(q, rows);
+  return rows.map(({ shape_id: _, body: __, ...row }, i) => {
+    const [channels, state, metadata, shown] = bodies[i] as CheckpointBody;
+    return { ...row, channels, state, metadata, shown };
+  });
+}
+
+/** The bodies of some checkpoints. `condition` is over that table's columns. */
+export async function checkpointBodies(q: Queryable, condition: Sql): Promise<CheckpointBody[]> {
+  const rows = await q.query<Shaped>(sql`select shape_id, body from checkpoints where ${condition}`);
+  return (await putTogether(q, rows)) as CheckpointBody[];
 }
 
 /** Appends a root checkpoint of the view once more, as where a run stands that made none: it becomes the head. */
@@ -65,8 +83,8 @@ export async function repeatCheckpoint(
   if (!original) throw new Error(`log ${log_id} does not show the checkpoint ${checkpoint_id}`);
   await tx.query(sql`
     insert into checkpoints (log_id, ${columns})
-    select ${log_id}, ${position}, namespace, checkpoint_id, parent_checkpoint_id, ${run_id}, step, source, channels,
-      state, metadata, shown, ${tx.dialect.now}
+    select ${log_id}, ${position}, namespace, checkpoint_id, parent_checkpoint_id, ${run_id}, step, source, shape_id,
+      body, ${tx.dialect.now}
     from checkpoints where log_id = ${view.logAt(original.position)} and position = ${original.position}`);
   await setHead(tx, log_id, position);
 }
@@ -91,7 +109,7 @@ export async function checkpointAt(
 ): Promise<CheckpointRow | undefined> {
   const rows = await q.query<StoredRow>(sql`
     select ${columns} from checkpoints where log_id = ${view.logAt(position)} and position = ${position}`);
-  return rows[0] && parseRow(rows[0]);
+  return first(await whole(q, rows));
 }
 
 /** A checkpoint by id, or without an id the one committed last in the namespace. */
@@ -141,7 +159,7 @@ export async function selectCheckpoints(
         ${where([sql`log_id = ${log_id}`, sql`position > ${low}`, sql`position < ${below}`, ...conditions])}
         order by position desc limit ${count}`);
       const shown = rows.filter((row) => view.shows(row.position) && !view.branch?.leavesOut(row));
-      found.push(...shown.map(parseRow));
+      found.push(...(await whole(q, shown)));
       if (rows.length < count) break;
       below = rows.at(-1)!.position;
     }
@@ -177,7 +195,7 @@ export async function listCheckpointsById(
     seen.add(key);
     return true;
   });
-  return shown.slice(0, limit).map(parseRow);
+  return whole(q, shown.slice(0, limit));
 }
 
 /**
@@ -224,6 +242,7 @@ export async function channelValues(
   const byLog = new Map<number, Set<number>>();
   for (const { channels } of checkpoints) {
     for (const position of Object.values(channels)) {
+      if (position === NULL_POSITION) continue;
       const log_id = view.logAt(position);
       byLog.set(log_id, (byLog.get(log_id) ?? new Set()).add(position));
     }
@@ -245,6 +264,7 @@ export async function channelValues(
     }
   }
   return (position, channel) => {
+    if (position === NULL_POSITION) return null;
     const value = values.get(`${position}\n${channel}`);
     if (value === undefined) throw new Error(`the value of ${channel} at position ${position} is gone`);
     return value;

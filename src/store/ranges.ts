@@ -1,7 +1,8 @@
 /** Which positions of a log a rollback or a prune hides. */
-import type { JsonObject } from "../core/json.ts";
+import type { CheckpointBody } from "./checkpoints.ts";
 import { first, type Queryable } from "./database.ts";
 import type { View } from "./logs.ts";
+import { putTogether } from "./shapes.ts";
 import { sql } from "./sql.ts";
 
 /** The positions a run has written to in its log. Only one run writes at a time, so they are one range. */
@@ -43,12 +44,12 @@ export async function pruneRanges(
 ): Promise<{ from: number; to: number }[]> {
   const youngerThan = q.dialect.nowPlus(-(keep.younger_than_s ?? 0));
   const stored = await q.query<CheckpointRow>(sql`
-    select position, namespace, checkpoint_id, run_id, shown,
+    select position, namespace, checkpoint_id, run_id, shape_id, body,
       case when created_at > ${youngerThan} then 1 else 0 end as young
     from checkpoints where ${view.within} order by position desc`);
   const rows = stored.filter(({ position }) => view.shows(position));
   const cut = Math.min(cutByCount(rows, keep.last), cutByAge(rows, keep.younger_than_s));
-  const kept = new Set<string>();
+  const kept = new Map<string, CheckpointRow>();
   const newest = new Set<string>();
   const dropped: number[] = [];
   for (const row of rows) {
@@ -59,10 +60,10 @@ export async function pruneRanges(
     }
     // A subgraph's newest before the cut is kept too: what stands at the cut may go on from it.
     if (row.position < cut || row.namespace === "") newest.add(row.namespace);
-    kept.add(keyOf(row));
-    const { values } = JSON.parse(row.shown ?? "{}") as { values?: JsonObject };
-    if (Object.keys(values ?? {}).length > 0) return [];
+    kept.set(keyOf(row), row);
   }
+  const bodies = (await putTogether(q, [...kept.values()])) as CheckpointBody[];
+  if (bodies.some(([, , , shown]) => Object.keys(shown?.values ?? {}).length > 0)) return [];
   const writes = await q.query<{ position: number; namespace: string; checkpoint_id: string }>(sql`
     select position, namespace, checkpoint_id from pending_writes where ${view.within} order by position desc`);
   for (const row of writes) {
@@ -76,7 +77,8 @@ type CheckpointRow = {
   namespace: string;
   checkpoint_id: string;
   run_id: string | null;
-  shown: string | null;
+  shape_id: string | null;
+  body: string;
   young: number;
 };
 

@@ -44,7 +44,7 @@ export async function showCheckpoints(
     values: shownValues(encoded[i]!, lookup),
     next: row.shown?.next ?? [],
     tasks: (row.shown?.tasks ?? []).map((task) => show(task, lookup)),
-    metadata: show(JSON.parse(row.metadata) as Json, lookup) as JsonObject,
+    metadata: show(row.metadata, lookup) as JsonObject,
     created_at: row.created_at,
   }));
 }
@@ -123,7 +123,7 @@ async function findSubgraph(
   const node = `${prefix}${name}`.replace(/:[^|]*/g, "");
   const shared = await selectCheckpoints(q, view, { namespace: node, limit: SUBGRAPH_LOOK });
   return shared.find(({ metadata }) => {
-    const { parents } = JSON.parse(metadata) as { parents?: JsonObject };
+    const { parents } = metadata as { parents?: JsonObject };
     return parents?.[namespace] === checkpoint_id;
   });
 }

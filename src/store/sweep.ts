@@ -5,6 +5,7 @@
 import { itemRanges } from "../core/encoding.ts";
 import type { Json } from "../core/json.ts";
 import { dropArtifacts } from "./artifacts.ts";
+import { checkpointBodies } from "./checkpoints.ts";
 import { first, type Queryable } from "./database.ts";
 import { lockLog } from "./logs.ts";
 import { join, raw, sql } from "./sql.ts";
@@ -143,13 +144,9 @@ async function dropUnreferencedValues(
   to: number,
 ): Promise<void> {
   const logs = await family(tx, log_id);
-  const rows = await tx.query<{ channels: string }>(sql`
-    select channels from checkpoints where log_id in (${join(logs)}) and position > ${from}`);
+  const bodies = await checkpointBodies(tx, sql`log_id in (${join(logs)}) and position > ${from}`);
   const needed = new Set<number>();
-  for (const { channels } of rows) {
-    for (const position of Object.values(JSON.parse(channels) as Record<string, number>))
-      needed.add(position);
-  }
+  for (const [channels] of bodies) for (const position of Object.values(channels)) needed.add(position);
   const stored = await tx.query<{ position: number }>(sql`
     select distinct position from channel_values
     where log_id = ${log_id} and position >= ${from} and position <= ${to}`);
@@ -166,23 +163,19 @@ async function dropUnreferencedItems(tx: Queryable, log_id: number): Promise<voi
   const texts = [
     ...(await tx.query<{ text: string }>(sql`select value as text from channel_values where ${logs}`)),
     ...(await tx.query<{ text: string }>(sql`select writes as text from pending_writes where ${logs}`)),
-    ...(await tx.query<{ text: string }>(sql`select metadata as text from checkpoints where ${logs}`)),
-    ...(await tx.query<{ text: string }>(sql`select state as text from checkpoints where ${logs}`)),
-    ...(await tx.query<{ text: string }>(
-      sql`select shown as text from checkpoints where ${logs} and shown is not null`,
-    )),
     ...(await tx.query<{ text: string }>(
       sql`select output as text from runs where ${logs} and output is not null`,
     )),
     ...(await tx.query<{ text: string }>(sql`select events as text from event_batches where ${logs}`)),
   ];
   const needed = new Set<number>();
-  for (const { text } of texts) {
-    if (!text.includes('"items"')) continue;
-    for (const { log, first: start, count } of itemRanges(JSON.parse(text) as Json)) {
+  const need = (value: Json) => {
+    for (const { log, first: start, count } of itemRanges(value)) {
       if (log === log_id) for (let i = 0; i < count; i++) needed.add(start + i);
     }
-  }
+  };
+  for (const { text } of texts) if (text.includes('"items"')) need(JSON.parse(text) as Json);
+  for (const body of await checkpointBodies(tx, logs)) need(body.slice(1) as Json);
   const stored = await tx.query<{ last_number: number; count: number }>(
     sql`select last_number, count from items where log_id = ${log_id}`,
   );

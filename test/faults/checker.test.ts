@@ -51,7 +51,7 @@ const damages: [name: string, statement: string, finding: RegExp][] = [
   ["a run has ended twice", `insert into event_batches select log_id, run_number, last_seq + 1, last_seq + 1, '[{"type":"run.completed","data":{}}]', created_at from event_batches where ${last}`, /ended 2 times/],
   ["an event follows the last one", `insert into event_batches select log_id, run_number, last_seq + 1, last_seq + 1, '[{"type":"log","data":{}}]', created_at from event_batches where ${last}`, /has events after its last one/],
   ["the last event says something else", `update event_batches set events = replace(events, 'run.completed', 'run.failed') where ${last}`, /is succeeded and its last event is run.failed/],
-  ["a number is missing", `delete from event_batches where ${batches} and first_seq = 2`, /stand where 2 to/],
+  ["a number is missing", `update event_batches set first_seq = first_seq + 1 where ${last}`, /stand where 2 to/],
   ["a number stands twice", `update event_batches set first_seq = first_seq - 1 where ${last}`, /stand where/],
   ["a thread is busy", `update threads set status = 'busy' where ${thread}`, /is busy and should be idle/],
   ["a lease is left", `insert into leases select log_id, run_id, 'node', 1, null, 9, 0 from runs where ${run}`, /left a lease/],
