@@ -307,7 +307,7 @@ test("a prune keeps the newest runs, the younger checkpoints, or what either of 
       await engine.database.transaction((tx) =>
         tx.query(sql`
           update checkpoints set created_at = ${tx.dialect.nowPlus(-hours(6 - n))}
-          where run_id = (select run_id from runs where run_number = ${n})`),
+          where run_number = ${n}`),
       );
     }
     const left = async (copy: Thread) => {
@@ -358,7 +358,7 @@ test("a prune keeps the newest runs, the younger checkpoints, or what either of 
 /** The events of a run whose thread is gone, read as a stream that was open before. */
 async function canceled(engine: Engine, { run_id }: { run_id: string }): Promise<NumberedEvent[]> {
   const [row] = await engine.database.query<{ log_id: number; run_number: number }>(
-    sql`select log_id, run_number from runs where run_id = ${run_id}`,
+    sql`select log_id, run_number from runs where run_number = (select run_number from runs where run_id = ${run_id})`,
   );
   const events: NumberedEvent[] = [];
   const tail = tailRun(engine.node, { ...row!, run_id }, 0, AbortSignal.timeout(20_000));

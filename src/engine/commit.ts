@@ -24,18 +24,14 @@ export async function storeFacts(
   view: View,
   facts: Fact[],
 ): Promise<void> {
-  const { lease, run } = execution;
+  const { lease, run, run_number, input } = execution;
   await appendEvents(tx, execution, facts.flatMap(eventsOf));
-  const entries = facts.flatMap((fact) => entryOf(fact, lease.run_id));
-  if (entries.length > 0) await appendEntries(tx, view, entries, { input: execution.input });
+  const entries = facts.filter((fact) => fact.type !== "event");
+  if (entries.length > 0) await appendEntries(tx, view, entries, { run_number, input });
   // Nothing was lost before the first attempt.
   if (run.attempt > 1 && !execution.progressed && hasCheckpoint(facts))
     await noteProgress(tx, lease.log_id, lease.run_id);
   tx.hint(logTopic(lease.log_id));
-}
-
-function entryOf(fact: Fact, run_id: string): Entry[] {
-  return fact.type === "event" ? [] : [{ ...fact, run_id }];
 }
 
 export function hasCheckpoint(facts: Fact[]): boolean {
@@ -63,11 +59,11 @@ export async function storeDone(
   view: View,
   said: { facts: Fact[]; left: Gathered | undefined; done: RunnerMessageOf<"done"> },
 ): Promise<void> {
-  const { lease, run } = execution;
+  const { lease, run, run_number, input } = execution;
   const { facts, left, done } = said;
-  const entries = facts.flatMap((fact) => entryOf(fact, lease.run_id));
+  const entries: Entry[] = facts.filter((fact) => fact.type !== "event");
   if (done.items) entries.push({ type: "items", items: done.items });
-  if (entries.length > 0 || left) await appendEntries(tx, view, entries, { lease, input: execution.input });
+  if (entries.length > 0 || left) await appendEntries(tx, view, entries, { run_number, input, lease });
   if (left) await addArtifacts(tx, lease, left.files);
   const output = done.output ?? null;
   const about = {
@@ -101,12 +97,12 @@ export async function storeDone(
 }
 
 /** A run that stopped where it started, at an older checkpoint, made none: the thread stands there now. */
-async function stand(tx: Transaction, { lease }: Execution, view: View): Promise<void> {
+async function stand(tx: Transaction, { lease, run_number }: Execution, view: View): Promise<void> {
   const { checkpoint_id } = await readRequest(tx, lease.log_id, lease.run_id);
   const { head } = await readHead(tx, lease.log_id);
   if (checkpoint_id === null || head?.run_id === lease.run_id || head?.checkpoint_id === checkpoint_id)
     return;
-  await repeatCheckpoint(tx, view, checkpoint_id, lease.run_id);
+  await repeatCheckpoint(tx, view, checkpoint_id, run_number);
 }
 
 /** What the agent says of its run (a crew's token usage) stands beside what the caller said. */

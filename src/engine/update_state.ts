@@ -114,8 +114,7 @@ async function valuesAt(node: Node, view: View, row: CheckpointRow): Promise<Rec
 }
 
 async function store(tx: Transaction, thread: ThreadRow, view: View, said: Said[]): Promise<Checkpoint> {
-  const entries = said.map((message) => ({ ...message, run_id: null }));
-  await appendEntries(tx, view, entries);
+  await appendEntries(tx, view, said, { run_number: null });
   const { view: fresh, head: row } = await readHead(tx, thread.log_id);
   if (!row) throw new Problem("node_unknown", { message: "The graph made no checkpoint of this update." });
   await touchThread(

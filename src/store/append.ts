@@ -26,15 +26,17 @@ export type Entry = { items?: NewItems | undefined } & (
 
 /**
  * Stores entries in their order; the last root checkpoint becomes the log's head. With a lease it throws LeaseLost when
- * that is no longer held. `input`: of the run that brings them, which they need not repeat.
+ * that is no longer held. `run_number`: of the run that brings them, null for a change by a person. `input`: what that
+ * run was given, which they need not repeat.
  */
 export async function appendEntries(
   tx: Queryable,
   view: View,
   entries: readonly Entry[],
-  { lease, input = noInput }: { lease?: Lease; input?: Input | undefined } = {},
+  by: { run_number: number | null; lease?: Lease; input?: Input | undefined },
 ): Promise<void> {
   const { log_id } = view;
+  const { run_number, lease, input = noInput } = by;
   const stored = entries.filter((entry) => entry.type !== "items");
   const head = stored.findLastIndex((entry) => entry.type === "checkpoint" && entry.namespace === "");
   const items = entries.flatMap((entry) => entry.items ?? []);
@@ -55,10 +57,11 @@ export async function appendEntries(
     sql`items (log_id, last_number, count, body)`,
     itemRows(log_id, log.next_item - count, items),
   );
-  await insertWrites(tx, log_id, position, stored, input);
-  await insertCheckpoints(tx, view, position, stored, input);
+  await insertWrites(tx, log_id, position, stored, { run_number, input });
+  await insertCheckpoints(tx, view, position, stored, { run_number, input });
 }
 
+type By = { run_number: number | null; input: Input };
 type Input = Pick<RunInput, "textOf">;
 const noInput: Input = { textOf: (value) => JSON.stringify(value) };
 
@@ -75,18 +78,18 @@ async function insertWrites(
   log_id: number,
   position: number,
   entries: readonly Entry[],
-  input: Input,
+  { run_number, input }: By,
 ): Promise<void> {
   const textOf = (writes: NewWrites["writes"]) =>
     `[${writes.map(([idx, channel, value]) => `[${idx},${JSON.stringify(channel)},${input.textOf(value)}]`).join(",")}]`;
   const rows = entries.flatMap((entry, i) =>
     entry.type === "writes"
       ? sql`(${log_id}, ${position + i}, ${entry.namespace}, ${entry.checkpoint_id}, ${entry.task_id},
-          ${entry.task_path}, ${entry.run_id}, ${textOf(entry.writes)})`
+          ${entry.task_path}, ${run_number}, ${textOf(entry.writes)})`
       : [],
   );
   const table = sql`pending_writes
-    (log_id, position, namespace, checkpoint_id, task_id, task_path, run_id, writes)`;
+    (log_id, position, namespace, checkpoint_id, task_id, task_path, run_number, writes)`;
   await insertRows(tx, table, rows);
 }
 
@@ -95,7 +98,7 @@ async function insertCheckpoints(
   view: View,
   position: number,
   entries: readonly Entry[],
-  input: Input,
+  { run_number, input }: By,
 ): Promise<void> {
   const { log_id } = view;
   const values: Sql[] = [];
@@ -121,12 +124,12 @@ async function insertCheckpoints(
   const { stored, shapes } = takeApart(checkpoints.map(({ body }) => body as Json));
   await insertRows(tx, sql`shapes (shape_id, body)`, shapes, sql`on conflict do nothing`);
   const rows = checkpoints.map(({ entry, position }, i) => {
-    const { namespace, checkpoint_id, parent_checkpoint_id, run_id, step, source } = entry;
+    const { namespace, checkpoint_id, parent_checkpoint_id, step, source } = entry;
     const { shape_id, body } = stored[i]!;
-    return sql`(${log_id}, ${position}, ${namespace}, ${checkpoint_id}, ${parent_checkpoint_id}, ${run_id}, ${step},
+    return sql`(${log_id}, ${position}, ${namespace}, ${checkpoint_id}, ${parent_checkpoint_id}, ${run_number}, ${step},
       ${source}, ${shape_id}, ${body}, ${tx.dialect.now})`;
   });
-  const table = sql`checkpoints (log_id, position, namespace, checkpoint_id, parent_checkpoint_id, run_id, step, source,
+  const table = sql`checkpoints (log_id, position, namespace, checkpoint_id, parent_checkpoint_id, run_number, step, source,
     shape_id, body, created_at)`;
   await insertRows(tx, table, rows);
 }

@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../core/json.ts";
 import { first, type Queryable } from "./database.ts";
 import { withInputs } from "./inputs.ts";
 import { type LogState, openLog, setHead, takePositions, type View } from "./logs.ts";
+import { runIdOf, runNumberOf } from "./run_numbers.ts";
 import { putTogether, type Shaped } from "./shapes.ts";
 import { join, type Sql, sql, where } from "./sql.ts";
 
@@ -12,7 +13,6 @@ export type NewCheckpoint = {
   namespace: string;
   checkpoint_id: string;
   parent_checkpoint_id: string | null;
-  run_id: string | null;
   step: number;
   source: string;
   /** Channels that changed since the parent, encoded. */
@@ -43,8 +43,8 @@ export type CheckpointRow = {
   created_at: string;
 };
 
-const columns = sql`position, namespace, checkpoint_id, parent_checkpoint_id, run_id, step, source, shape_id, body,
-  created_at`;
+const columns = sql`position, namespace, checkpoint_id, parent_checkpoint_id, ${runIdOf("checkpoints")} as run_id, step,
+  source, shape_id, body, created_at`;
 
 type StoredRow = Omit<CheckpointRow, "channels" | "state" | "metadata" | "shown"> & Shaped;
 
@@ -75,15 +75,16 @@ export async function repeatCheckpoint(
   tx: Queryable,
   view: View,
   checkpoint_id: string,
-  run_id: string,
+  run_number: number,
 ): Promise<void> {
   const { log_id } = view;
   const position = await takePositions(tx, log_id, 1);
   const original = await findCheckpoint(tx, view, "", checkpoint_id);
   if (!original) throw new Error(`log ${log_id} does not show the checkpoint ${checkpoint_id}`);
   await tx.query(sql`
-    insert into checkpoints (log_id, ${columns})
-    select ${log_id}, ${position}, namespace, checkpoint_id, parent_checkpoint_id, ${run_id}, step, source, shape_id,
+    insert into checkpoints (log_id, position, namespace, checkpoint_id, parent_checkpoint_id, run_number, step, source,
+      shape_id, body, created_at)
+    select ${log_id}, ${position}, namespace, checkpoint_id, parent_checkpoint_id, ${run_number}, step, source, shape_id,
       body, ${tx.dialect.now}
     from checkpoints where log_id = ${view.logAt(original.position)} and position = ${original.position}`);
   await setHead(tx, log_id, position);
@@ -143,7 +144,6 @@ export async function selectCheckpoints(
         ? sql`namespace = ''`
         : sql`namespace = ${namespace}`,
     checkpoint_id === undefined ? undefined : sql`checkpoint_id = ${checkpoint_id}`,
-    run_id === undefined ? undefined : sql`run_id = ${run_id}`,
   ];
   const found: CheckpointRow[] = [];
   // Segment by segment, so that each read is one range of the primary key, newest first.
@@ -154,9 +154,10 @@ export async function selectCheckpoints(
     );
     while (found.length < options.limit && below > low + 1) {
       const count = options.limit - found.length;
+      const ofRun = run_id === undefined ? undefined : sql`run_number = ${runNumberOf(log_id, run_id)}`;
+      const range = [sql`log_id = ${log_id}`, sql`position > ${low}`, sql`position < ${below}`];
       const rows = await q.query<StoredRow>(sql`
-        select ${columns} from checkpoints
-        ${where([sql`log_id = ${log_id}`, sql`position > ${low}`, sql`position < ${below}`, ...conditions])}
+        select ${columns} from checkpoints ${where([...range, ...conditions, ofRun])}
         order by position desc limit ${count}`);
       const shown = rows.filter((row) => view.shows(row.position) && !view.branch?.leavesOut(row));
       found.push(...(await whole(q, shown)));
@@ -198,6 +199,9 @@ export async function listCheckpointsById(
   return whole(q, shown.slice(0, limit));
 }
 
+/** Checkpoints looked at together for where runs end. */
+const RUNS_PAGE = 100;
+
 /**
  * For each run (and each update) of a log, newest first, the position of its last root checkpoint. The run that
  * made the checkpoint at `below` is left out: its last one does not lie before it.
@@ -208,25 +212,35 @@ export async function lastPositionsByRun(
   options: { below: number; limit: number; run_id?: string | undefined },
 ): Promise<number[]> {
   const found: number[] = [];
-  let previous: string | null | undefined;
+  // A run writes in one log, and its number is of that.
+  let previous: string | undefined;
   if (options.below !== Number.MAX_SAFE_INTEGER) {
-    previous = (await checkpointAt(q, view, options.below))?.run_id;
+    const log_id = view.logAt(options.below);
+    const [row] = await q.query<{ run_number: number | null }>(sql`
+      select run_number from checkpoints where log_id = ${log_id} and position = ${options.below}`);
+    previous = row && `${log_id} ${row.run_number}`;
   }
+  const [wanted] =
+    options.run_id === undefined
+      ? []
+      : await q.query<{ log_id: number; run_number: number }>(sql`
+          select log_id, run_number from runs where run_id = ${options.run_id}`);
+  if (options.run_id !== undefined && !wanted) return [];
   for (const { log_id, low, high } of view.segments) {
     let below = Math.min(options.below, high === Number.MAX_SAFE_INTEGER ? high : high + 1);
-    const page = 500;
     while (found.length < options.limit) {
-      const rows = await q.query<{ position: number; run_id: string | null }>(sql`
-        select position, run_id from checkpoints
+      const rows = await q.query<{ position: number; run_number: number | null }>(sql`
+        select position, run_number from checkpoints
         where log_id = ${log_id} and namespace = '' and position > ${low} and position < ${below}
-        order by position desc limit ${page}`);
-      for (const { position, run_id } of rows) {
+        order by position desc limit ${RUNS_PAGE}`);
+      for (const { position, run_number } of rows) {
         if (!view.shows(position)) continue;
-        const starts = run_id === null || run_id !== previous;
-        previous = run_id;
-        if (starts && (options.run_id === undefined || options.run_id === run_id)) found.push(position);
+        const run = `${log_id} ${run_number}`;
+        const starts = run_number === null || run !== previous;
+        previous = run;
+        if (starts && (!wanted || run === `${wanted.log_id} ${wanted.run_number}`)) found.push(position);
       }
-      if (rows.length < page) break;
+      if (rows.length < RUNS_PAGE) break;
       below = rows.at(-1)!.position;
     }
   }

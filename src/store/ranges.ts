@@ -2,6 +2,7 @@
 import type { CheckpointBody } from "./checkpoints.ts";
 import { first, type Queryable } from "./database.ts";
 import type { View } from "./logs.ts";
+import { runIdOf, runNumberOf } from "./run_numbers.ts";
 import { putTogether } from "./shapes.ts";
 import { sql } from "./sql.ts";
 
@@ -11,12 +12,13 @@ export async function positionsOfRun(
   log_id: number,
   run_id: string,
 ): Promise<{ from: number; to: number } | undefined> {
+  const number = runNumberOf(log_id, run_id);
   const row = first(
     await q.query<{ from_position: number | null; to_position: number | null }>(sql`
       select min(position) as from_position, max(position) as to_position from (
-        select position from checkpoints where log_id = ${log_id} and run_id = ${run_id}
+        select position from checkpoints where log_id = ${log_id} and run_number = ${number}
         union all
-        select position from pending_writes where log_id = ${log_id} and run_id = ${run_id}
+        select position from pending_writes where log_id = ${log_id} and run_number = ${number}
       ) as written`),
   );
   if (!row || row.from_position === null || row.to_position === null) return undefined;
@@ -44,7 +46,7 @@ export async function pruneRanges(
 ): Promise<{ from: number; to: number }[]> {
   const youngerThan = q.dialect.nowPlus(-(keep.younger_than_s ?? 0));
   const stored = await q.query<CheckpointRow>(sql`
-    select position, namespace, checkpoint_id, run_id, shape_id, body,
+    select position, namespace, checkpoint_id, ${runIdOf("checkpoints")} as run_id, shape_id, body,
       case when created_at > ${youngerThan} then 1 else 0 end as young
     from checkpoints where ${view.within} order by position desc`);
   const rows = stored.filter(({ position }) => view.shows(position));

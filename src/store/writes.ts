@@ -4,6 +4,7 @@ import type { CheckpointRow } from "./checkpoints.ts";
 import type { Queryable } from "./database.ts";
 import { withInputs } from "./inputs.ts";
 import type { View } from "./logs.ts";
+import { runIdOf } from "./run_numbers.ts";
 import { sql } from "./sql.ts";
 
 export type NewWrites = {
@@ -11,7 +12,6 @@ export type NewWrites = {
   checkpoint_id: string;
   task_id: string;
   task_path: string;
-  run_id: string | null;
   writes: [number, string, Json][];
 };
 
@@ -43,7 +43,8 @@ export async function writesAt(
   checkpoint_id: string,
 ): Promise<WritesRow[]> {
   const rows = await q.query<WritesRow>(sql`
-    select position, namespace, checkpoint_id, task_id, task_path, run_id, writes from pending_writes
+    select position, namespace, checkpoint_id, task_id, task_path, ${runIdOf("pending_writes")} as run_id, writes
+    from pending_writes
     where ${view.within} and checkpoint_id = ${checkpoint_id} and namespace = ${namespace} order by position`);
   const shown: WritesRow[] = [];
   for (const row of rows) if (view.shows(row.position)) shown.push(await withInput(q, view, row));
@@ -100,7 +101,7 @@ function compare(a: string, b: string): number {
 /** The position of the last write that a checkpoint's own run left on it; 0 when there is none. */
 export async function lastWriteOf(q: Queryable, view: View, checkpoint: CheckpointRow): Promise<number> {
   const rows = await q.query<{ position: number; run_id: string | null }>(sql`
-    select position, run_id from pending_writes
+    select position, ${runIdOf("pending_writes")} as run_id from pending_writes
     where ${view.within} and checkpoint_id = ${checkpoint.checkpoint_id} and namespace = ${checkpoint.namespace}`);
   const own = rows.filter((row) => row.run_id === checkpoint.run_id && view.shows(row.position));
   return Math.max(0, ...own.map((row) => row.position));

@@ -57,7 +57,7 @@ const damages: [name: string, statement: string, finding: RegExp][] = [
   ["a lease is left", `insert into leases select log_id, run_id, 'node', 1, null, 9, 0 from runs where ${run}`, /left a lease/],
   ["a message is lost", `update items set body = '"gone"' where ${thread} and last_number = (select min(last_number) from items where ${thread})`, /differs|cannot be read/],
   ["a thread went back to an earlier state", `update logs set head_position = (select min(position) from checkpoints where ${thread} and step = 1) where ${thread}`, /differs/],
-  ["two runs wrote by turns", `update checkpoints set ${run} where ${thread} and position = (select max(position) from checkpoints where ${thread})`, /wrote again after another run had begun/],
+  ["two runs wrote by turns", `update checkpoints set run_number = 1 where ${thread} and position = (select max(position) from checkpoints where ${thread})`, /wrote again after another run had begun/],
   ["events of two runs are mixed", `update event_batches set ${later} where ${batches} and first_seq = 2`, /wrote again after another run had begun/],
   // PostgreSQL refuses what refers to nothing by itself.
   ...(onPostgres ? [] : [["a row refers to nothing", "delete from versions", /refers to one that is missing|cannot be read/] as [string, string, RegExp]]),

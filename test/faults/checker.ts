@@ -155,7 +155,7 @@ class Check {
     const order = this.#q.dialect.shared ? "created_at, run_number" : "rowid";
     const writers = [
       ...(await this.#rows<{ log_id: number; writer: string }>(
-        "select log_id, run_id as writer from checkpoints where run_id is not null order by log_id, position",
+        "select log_id, run_number as writer from checkpoints where run_number is not null order by log_id, position",
       )),
       ...(await this.#rows<{ log_id: number; writer: string }>(
         `select log_id, 'number ' || run_number as writer from event_batches order by log_id, ${order}`,

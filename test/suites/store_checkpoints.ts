@@ -35,9 +35,12 @@ function write(
   writes: [number, string, Json][],
   options: { task_path?: string; run_id?: string; namespace?: string } = {},
 ): Promise<void> {
-  const about = { namespace: "", task_path: "", run_id: null, ...options, checkpoint_id, task_id, writes };
+  const { run_id = null, ...rest } = options;
+  const about = { namespace: "", task_path: "", ...rest, checkpoint_id, task_id, writes };
   return store.database.transaction(async (tx) =>
-    appendEntries(tx, await openView(tx, log_id), [{ type: "writes", ...about }]),
+    appendEntries(tx, await openView(tx, log_id), [{ type: "writes", ...about }], {
+      run_number: await store.numberOf(tx, log_id, run_id),
+    }),
   );
 }
 
@@ -84,7 +87,7 @@ export function checkpointsSuite(name: string, open: Open): void {
       const run = await store.running(thread, { input: escapeTags(input) });
       const given = new RunInput(run.run_number, escapeTags(input));
       const { log_id } = thread;
-      const made = { ...plain, checkpoint_id: "first", run_id: run.run_id };
+      const made = { ...plain, checkpoint_id: "first" };
       const channels = { __start__: escapeTags(input), like: escapeTags(like), note: "short" };
       const writes: [number, string, Json][] = [
         [0, "messages", input.messages],
@@ -96,7 +99,6 @@ export function checkpointsSuite(name: string, open: Open): void {
         checkpoint_id: "first",
         task_id: "t",
         task_path: "",
-        run_id: run.run_id,
       };
       await store.database.transaction(async (tx) =>
         appendEntries(
@@ -106,7 +108,7 @@ export function checkpointsSuite(name: string, open: Open): void {
             { type: "checkpoint", ...made, channels },
             { type: "writes", ...about, writes },
           ],
-          { input: given },
+          { run_number: run.run_number, input: given },
         ),
       );
       const stored = await store.database.query<{ text: string }>(sql`

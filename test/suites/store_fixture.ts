@@ -19,7 +19,7 @@ import type { NewCheckpoint } from "../../src/store/checkpoints.ts";
 import type { Database, Queryable } from "../../src/store/database.ts";
 import type { Writer } from "../../src/store/events.ts";
 import { readItems } from "../../src/store/items.ts";
-import { openView, readLog } from "../../src/store/logs.ts";
+import { openView, readLog, takeRunNumber } from "../../src/store/logs.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import { claimRun } from "../../src/store/queue.ts";
 import { createRun, type MovedRun } from "../../src/store/runs.ts";
@@ -181,10 +181,10 @@ export class Store {
   async put(
     log_id: number,
     channels: JsonObject,
-    options: Partial<NewCheckpoint> & { tx?: Queryable } = {},
+    options: Partial<NewCheckpoint> & { run_id?: string | null; tx?: Queryable } = {},
   ): Promise<string> {
-    const { tx, ...fields } = options;
-    if (!tx) return this.database.transaction((own) => this.put(log_id, channels, { ...fields, tx: own }));
+    const { tx, run_id = null, ...fields } = options;
+    if (!tx) return this.database.transaction((own) => this.put(log_id, channels, { ...options, tx: own }));
     const view = await openView(tx, log_id);
     const { next_item } = await readLog(tx, log_id);
     const ledger = new ItemLedger(log_id, next_item, digest);
@@ -192,8 +192,27 @@ export class Store {
       Object.entries(channels).map(([name, value]) => [name, itemize(escapeTags(value), ledger)]),
     );
     const checkpoint = { ...plain, checkpoint_id: this.newId(), ...fields, channels: encoded };
-    await appendEntries(tx, view, [{ type: "checkpoint", items: ledger.takeNew(), ...checkpoint }]);
+    const run_number = await this.numberOf(tx, log_id, run_id);
+    await appendEntries(tx, view, [{ type: "checkpoint", items: ledger.takeNew(), ...checkpoint }], {
+      run_number,
+    });
     return checkpoint.checkpoint_id;
+  }
+
+  /** A run's number in a log. One that is not there has been, and is over. */
+  async numberOf(tx: Queryable, log_id: number, run_id: string | null): Promise<number | null> {
+    if (run_id === null) return null;
+    const [run] = await tx.query<{ run_number: number }>(
+      sql`select run_number from runs where log_id = ${log_id} and run_id = ${run_id}`,
+    );
+    if (run) return run.run_number;
+    const run_number = await takeRunNumber(tx, log_id);
+    await tx.query(sql`
+      insert into runs (log_id, run_id, deployment_id, version_id, environment, status, run_number, attempt,
+        lost_processes, lost_nodes, metadata, created_at)
+      values (${log_id}, ${run_id}, 'dep_1', 'ver_1', 'production', 'succeeded', ${run_number}, 1, 0, 0, '{}',
+        ${tx.dialect.now})`);
+    return run_number;
   }
 
   /** How many rows every table holds. */
@@ -219,7 +238,6 @@ export class Store {
 export const plain: Omit<NewCheckpoint, "checkpoint_id"> = {
   namespace: "",
   parent_checkpoint_id: null,
-  run_id: null,
   step: 0,
   source: "loop",
   channels: {},

@@ -44,17 +44,21 @@ async function parentOf(store: Store, { log_id }: ThreadRow): Promise<number | n
 function write(store: Store, thread: ThreadRow, checkpoint_id: string, run_id: string | null): Promise<void> {
   const writes: [number, string, string][] = [[0, "messages", "pending"]];
   return store.database.transaction(async (tx) =>
-    appendEntries(tx, await openView(tx, thread.log_id), [
-      {
-        type: "writes",
-        namespace: "",
-        checkpoint_id,
-        task_id: `by ${run_id}`,
-        task_path: "",
-        run_id,
-        writes,
-      },
-    ]),
+    appendEntries(
+      tx,
+      await openView(tx, thread.log_id),
+      [
+        {
+          type: "writes",
+          namespace: "",
+          checkpoint_id,
+          task_id: `by ${run_id}`,
+          task_path: "",
+          writes,
+        },
+      ],
+      { run_number: await store.numberOf(tx, thread.log_id, run_id) },
+    ),
   );
 }
 
@@ -370,7 +374,9 @@ export function logsSuite(name: string, open: Open): void {
       const view = await openView(store.database, log_id);
       const add = (first: number, count: number) => {
         const items = { first, bodies: Array(count).fill({ a: 1 }) };
-        return store.database.transaction((tx) => appendEntries(tx, view, [{ type: "items", items }]));
+        return store.database.transaction((tx) =>
+          appendEntries(tx, view, [{ type: "items", items }], { run_number: null }),
+        );
       };
       await add(1, 150);
       for (const wrong of [0, 1, 150, 152, 1000])

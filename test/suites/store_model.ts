@@ -235,11 +235,9 @@ export class Model {
       const encoded = itemize(escapeTags(value), ledger);
       const { checkpoint_id, namespace } = at;
       const writes: [number, string, Json][] = [[0, "messages", encoded]];
-      const about = { namespace, checkpoint_id, task_id: task, task_path: "", run_id, writes };
+      const about = { namespace, checkpoint_id, task_id: task, task_path: "", writes };
       const view = await openView(tx, log_id);
-      await appendEntries(tx, view, [{ type: "writes", items: ledger.takeNew(), ...about }], {
-        lease: run.lease,
-      });
+      await appendEntries(tx, view, [{ type: "writes", items: ledger.takeNew(), ...about }], run);
     });
     thread.entries.push({
       kind: "writes",
@@ -290,7 +288,6 @@ export class Model {
         namespace,
         checkpoint_id,
         parent_checkpoint_id: parent,
-        run_id: run.run_id,
         step: 0,
         source: "loop",
         channels,
@@ -299,7 +296,7 @@ export class Model {
         metadata: {},
         shown: { keys: Object.keys(state), next: [], tasks: [] },
       };
-      await appendEntries(tx, view, [{ type: "checkpoint", ...made }]);
+      await appendEntries(tx, view, [{ type: "checkpoint", ...made }], run);
     });
     const made: Checkpoint = {
       kind: "checkpoint",
