@@ -1,11 +1,14 @@
 /** Finding threads among a million: by status, by metadata that one, few or most of them have; and what the server holds in memory. */
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import type { ServerProcess } from "../../test/faults/server.ts";
 import { get, newThread, post, turn } from "../http.ts";
 import { type Case, spread, timed } from "../measure.ts";
 import { startAgent } from "../server.ts";
 
 const THREADS = 1_000_000;
+/** Written at once; Ctrl-C is heard in between. */
+const PART = 50_000;
 /** A user has so many threads. */
 const OF_A_USER = 100;
 const WARM_UP = 50;
@@ -21,8 +24,7 @@ export const searchCase: Case<"search"> = {
     for (const { once } of ask) for (let i = 0; i < WARM_UP; i++) await once(i);
     const empty = server.residentMb();
     await server.stop();
-    say(`writes ${THREADS} threads`);
-    plant(server);
+    await plant(server, say);
     await server.start();
     await turn(server, await newThread(server), "warm");
     const times: number[][] = ask.map(() => []);
@@ -77,26 +79,29 @@ function questions(server: ServerProcess): { name: string; once: (i: number) => 
 }
 
 /** Straight into the file of a server that is stopped: a million requests would take an hour. */
-function plant(server: ServerProcess): void {
+async function plant(server: ServerProcess, say: (text: string) => void): Promise<void> {
   const database = new DatabaseSync(server.database);
-  database.exec("pragma synchronous = off; pragma cache_size = -400000; begin");
-  const numbers = `with recursive n(i) as (select 0 union all select i + 1 from n where i + 1 < ${THREADS})`;
+  database.exec("pragma synchronous = off; pragma cache_size = -400000");
   const at = "strftime('%Y-%m-%dT%H:%M:%fZ', 1700000000 + i, 'unixepoch')";
   const user = `'user ' || (i % ${THREADS / OF_A_USER})`;
   const kind = "case when i % 2 = 0 then 'chat' else 'job' end";
-  database.exec(`${numbers} insert into logs (log_id, branch_position, next_position, next_item, merged_item, next_run)
-    select 1000000 + i, 0, 1, 0, 0, 1 from n`);
-  database.exec(`${numbers} insert into threads (thread_id, log_id, deployment_id, status, metadata, created_at, updated_at)
-    select printf('thr_bench%07d', i), 1000000 + i, '${server.deployment_id}',
-      case when i % 100 = 0 then 'error' else 'idle' end,
-      json_object('user', ${user}, 'kind', ${kind}, 'n', i), ${at}, ${at} from n`);
-  for (const [key, value] of [
-    ["user", user],
-    ["kind", kind],
-    ["n", "i"],
-  ])
-    database.exec(`${numbers} insert into thread_tags (deployment_id, key, value, created_at, thread_id)
-      select '${server.deployment_id}', '${key}', json_quote(${value}), ${at}, printf('thr_bench%07d', i) from n`);
-  database.exec("commit; pragma wal_checkpoint(truncate)");
+  const tags = { user, kind, n: "i" };
+  for (let first = 0; first < THREADS; first += PART) {
+    const numbers = `with recursive n(i) as (select ${first} union all select i + 1 from n where i + 1 < ${first + PART})`;
+    database.exec(`begin;
+      ${numbers} insert into logs (log_id, branch_position, next_position, next_item, merged_item, next_run)
+        select 1000000 + i, 0, 1, 0, 0, 1 from n;
+      ${numbers} insert into threads (thread_id, log_id, deployment_id, status, metadata, created_at, updated_at)
+        select printf('thr_bench%07d', i), 1000000 + i, '${server.deployment_id}',
+          case when i % 100 = 0 then 'error' else 'idle' end,
+          json_object('user', ${user}, 'kind', ${kind}, 'n', i), ${at}, ${at} from n;`);
+    for (const [key, value] of Object.entries(tags))
+      database.exec(`${numbers} insert into thread_tags (deployment_id, key, value, created_at, thread_id)
+        select '${server.deployment_id}', '${key}', json_quote(${value}), ${at}, printf('thr_bench%07d', i) from n`);
+    database.exec("commit");
+    say(`writes thread ${first + PART} of ${THREADS}`);
+    await turnOfTheLoop();
+  }
+  database.exec("pragma wal_checkpoint(truncate)");
   database.close();
 }

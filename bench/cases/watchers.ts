@@ -6,6 +6,7 @@ import { startAgent } from "../server.ts";
 
 const WATCHERS = 1_000;
 const PACED_EVENTS = 1_000;
+const GATHER_S = 5;
 const STREAMS = 200;
 const STREAM_EVENTS = 500;
 const ROUNDS = 3;
@@ -60,8 +61,9 @@ export const watchersCase: Case<"watchers"> = {
 
 async function watched(server: ServerProcess): Promise<{ lags: number[]; missed: number }> {
   const thread = await newThread(server);
-  const input = { way: "paced", events: PACED_EVENTS };
-  const { run_id } = JSON.parse((await post(server, `/v1/threads/${thread}/runs`, { input })).text);
+  // Later, so that the readers are there before the first event.
+  const run = { input: { way: "paced", events: PACED_EVENTS }, after_seconds: GATHER_S };
+  const { run_id } = JSON.parse((await post(server, `/v1/threads/${thread}/runs`, run)).text);
   const lags: number[] = [];
   let there = 0;
   let allThere = Number.POSITIVE_INFINITY;
