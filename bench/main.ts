@@ -60,8 +60,8 @@ Examples:
   npm run bench                                                   # all, about an hour
   npm run bench -- turn throughput                                # two
   npm run bench -- turn --peer ${PEER}                       # beside the peer
-  npm run bench -- --peer ${PEER} --markdown bench/README.md --json bench/last.json
-  node bench/plot.ts bench/last.json docs/images/turns.svg        # the plot, from what long-thread measured
+  npm run bench -- --peer ${PEER} --markdown bench/README.md
+  node bench/plot.ts                                              # docs/images/turns.svg, from what long-thread measured
 `;
 
 function refuse(message: string): never {
