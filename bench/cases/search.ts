@@ -102,6 +102,7 @@ async function plant(server: ServerProcess, say: (text: string) => void): Promis
     say(`writes thread ${first + PART} of ${THREADS}`);
     await turnOfTheLoop();
   }
-  database.exec("pragma wal_checkpoint(truncate)");
+  // What is left to flush would be flushed while the server is measured.
+  database.exec("pragma synchronous = full; pragma wal_checkpoint(truncate)");
   database.close();
 }
