@@ -43,6 +43,8 @@ const cases: { [Name in keyof Goals]: Case<Name> } = {
   memory: memoryCase,
 };
 const PROGRESS_MS = 5_000;
+/** Of the error of a case that fails; all of it is on stderr. */
+const WHY_CHARACTERS = 80;
 const names = Object.keys(cases) as (keyof Goals)[];
 
 const help = `npm run bench -- [names] [--peer ${PEER}] [--json FILE] [--markdown FILE]
@@ -155,7 +157,7 @@ for (const name of names) {
   } catch (error) {
     if (interrupted) await new Promise(() => {});
     process.exitCode = 1;
-    const why = (error as Error).message.split("\n")[0]!;
+    const why = (error as Error).message.split("\n")[0]!.slice(0, WHY_CHARACTERS);
     console.error(error);
     const figures = Object.fromEntries(Object.keys(goals[name]).map((goal) => [goal, { why }]));
     verdicts.push(...judge(name, figures, ""));
