@@ -1,7 +1,7 @@
 /** Runs the benchmarks: `npm run bench -- --help`. Prints tables and a summary, writes the figures as JSON and Markdown. */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, tmpdir, totalmem, type } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { bigThreadCase } from "./cases/big_thread.ts";
 import { coldCase } from "./cases/cold.ts";
@@ -59,7 +59,7 @@ ${names.map((name) => `  ${name.padEnd(12)} ${cases[name].about}`).join("\n")}
   --markdown FILE      writes the whole table there; in a document with the heading "The last full table", below that
 
 Examples:
-  npm run bench                                                   # all, about an hour
+  npm run bench                                                   # all, about 45 minutes
   npm run bench -- turn throughput                                # two
   npm run bench -- turn --peer ${PEER}                       # beside the peer
   npm run bench -- --peer ${PEER} --markdown bench/README.md
@@ -101,8 +101,8 @@ let interrupted = false;
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.on(signal, async () => {
     if (interrupted) return;
-    interrupted = true;
     say("stopping what was started");
+    interrupted = true;
     await endAll();
     process.exit(130);
   });
@@ -133,6 +133,8 @@ const machineText = `${machine.cores} cores (${machine.cpu}), ${machine.memory_g
 const command = ["npm run bench", ...process.argv.slice(2)].join(" ").replace("bench ", "bench -- ");
 console.log(machineText);
 
+for (const file of [values.json, values.markdown])
+  if (file !== undefined) mkdirSync(dirname(file), { recursive: true });
 if (values.peer !== undefined) await preparePeer(say);
 
 const results: Partial<Record<keyof Goals, object>> = {};
