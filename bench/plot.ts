@@ -12,9 +12,12 @@ type Panel = { title: string; unit: string; curves: Curve[] };
 type Axis = { least: number; most: number; at(value: number): number };
 
 const WIDTH = 920;
-const HEIGHT = 400;
+const HEIGHT = 432;
 /** Of the area between the axes, for each of the two panels. */
-const AREA = { top: 84, bottom: 336, width: 352, lefts: [64, 520] };
+const AREA = { top: 120, bottom: 368, width: 352, lefts: [64, 520] };
+/** Enough for a character of a name, whatever the font. */
+const CHARACTER = 7.4;
+const SWATCH = 28;
 const DOT = 3.5;
 
 const style = `
@@ -29,8 +32,7 @@ const style = `
   .faint { fill: var(--faint); font-size: 12px; }
   .grid { stroke: var(--grid); stroke-width: 1; }
   .curve { fill: none; stroke-width: 2.25; stroke-linejoin: round; }
-  .name { font-weight: 600; paint-order: stroke; stroke: var(--ground); stroke-width: 4px; stroke-linejoin: round; }
-${[0, 1, 2].map((i) => `  .s${i} { stroke: var(--c${i}); } .d${i} { fill: var(--c${i}); } .n${i} { fill: var(--c${i}); }`).join("\n")}
+${[0, 1, 2].map((i) => `  .s${i} { stroke: var(--c${i}); } .d${i} { fill: var(--c${i}); }`).join("\n")}
 `;
 
 /** Logarithmic, from the power of ten below the least value to the one above the most. */
@@ -75,19 +77,25 @@ function draw({ title, unit, curves }: Panel, left: number, names: string[]): st
     const dots = places.map(([cx, cy]) => `<circle class="d${i}" cx="${cx}" cy="${cy}" r="${DOT}"/>`);
     return `<polyline class="curve s${i}" points="${places.map((place) => place.join(",")).join(" ")}"/>${dots.join("")}`;
   });
-  // At the end of its curve, over all curves: ours below it, since those that grow cross it from below.
-  const labels = curves.map((curve) => {
-    const [turn, value] = curve.points.at(-1)!;
-    const i = names.indexOf(curve.name);
-    return `<text class="name n${i}" x="${round(x.at(turn))}" y="${round(y.at(value) + (i === 0 ? 22 : -12))}" text-anchor="end">${escaped(curve.name)}</text>`;
-  });
-  return `<text class="title" x="${left}" y="34">${escaped(title)}</text>
-<text class="faint" x="${left}" y="54">${escaped(unit)}</text>
+  return `<text class="title" x="${left}" y="72">${escaped(title)}</text>
+<text class="faint" x="${left}" y="92">${escaped(unit)}</text>
 ${rows.join("\n")}
 ${columns.join("\n")}
 <text class="faint" x="${(left + right) / 2}" y="${AREA.bottom + 42}" text-anchor="middle">turns in the thread</text>
-${lines.join("\n")}
-${labels.join("\n")}`;
+${lines.join("\n")}`;
+}
+
+/** In a row above the panels: curves may cross, and their names must not. */
+function legend(names: string[]): string {
+  let x = AREA.lefts[0]!;
+  return names
+    .map((name, i) => {
+      const entry = `<line class="curve s${i}" x1="${x}" x2="${x + SWATCH}" y1="32" y2="32"/><circle class="d${i}" cx="${x + SWATCH / 2}" cy="32" r="${DOT}"/>
+<text x="${x + SWATCH + 8}" y="36.5">${escaped(name)}</text>`;
+      x = round(x + SWATCH + 8 + name.length * CHARACTER + SWATCH);
+      return entry;
+    })
+    .join("\n");
 }
 
 const [
@@ -115,6 +123,7 @@ writeFileSync(
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="Time and disk of a turn against the length of its thread: ${escaped(names.join(", "))}">
 <style>${style}</style>
 <rect width="${WIDTH}" height="${HEIGHT}" rx="8" fill="var(--ground)"/>
+${legend(names)}
 ${panels.map((panel, i) => draw(panel, AREA.lefts[i]!, names)).join("\n")}
 </svg>
 `,
