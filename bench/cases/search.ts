@@ -94,7 +94,7 @@ function plant(server: Server): void {
     ["n", "i"],
   ])
     database.exec(`${numbers} insert into thread_tags (deployment_id, key, value, created_at, thread_id)
-      select '${server.deployment_id}', '${key}', json_quote(${value}), ${at}, printf('thr_bench%07d', i) from n`);
+      select '${server.deployment_id}', '"${key}"', json_quote(${value}), ${at}, printf('thr_bench%07d', i) from n`);
   database.exec("commit; pragma wal_checkpoint(truncate)");
   database.close();
 }
