@@ -22,7 +22,7 @@ import { runSchedules } from "./engine/run_schedules.ts";
 import { recoverRuns, sweep } from "./engine/sweep.ts";
 import { Worker } from "./engine/worker.ts";
 import { type App, makeHttp } from "./http/app.ts";
-import { adminKey, writeLocalServer } from "./local_access.ts";
+import { adminKey, consoleAddress, writeLocalServer } from "./local_access.ts";
 import { LoadError } from "./runner/errors.ts";
 import { Supervisor } from "./runner/supervisor.ts";
 import type { Database } from "./store/database.ts";
@@ -60,6 +60,8 @@ export type RunningServer = {
   /** A full key, for the CLI on this machine. */
   apiKey: string;
   deployments: { deployment_id: string; name: string; framework: string }[];
+  /** The console's address, which signs the first browser that opens it within ten minutes in with the full key. */
+  consoleAddress(): Promise<string>;
   /** Loads the folder of `dev` again: running runs finish on the old source. Resolves with what is wrong, or null. */
   reload(): Promise<string | null>;
   /** What says which packages the folder of `dev` needs has changed: an installation under way begins anew. */
@@ -219,6 +221,7 @@ async function startOn(
     node_id: node.node_id,
     apiKey,
     deployments,
+    consoleAddress: () => consoleAddress(database, local, apiKey),
     async reload() {
       if (!options.dev || !version) return load();
       version = await deployFolder(

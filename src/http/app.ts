@@ -10,6 +10,7 @@ import type { Secrets } from "../deploy/secrets.ts";
 import type { Logger, Node } from "../engine/node.ts";
 import type { Worker } from "../engine/worker.ts";
 import { authenticate, requireRole } from "./auth.ts";
+import { serveConsole } from "./console/files.ts";
 import type { Spec } from "./endpoint.ts";
 import { attemptOf } from "./idempotency.ts";
 import { ErrorBody, openApi } from "./openapi.ts";
@@ -36,9 +37,18 @@ export type App = {
   logger: Logger;
 };
 
+export type HttpOptions = {
+  /** Web pages that may call. */
+  origins?: readonly string[];
+  /** Only the health checks are served. */
+  healthOnly?: boolean;
+  /** The console's built files. Default: those of this crewship. */
+  consoleFolder?: string;
+};
+
 export async function makeHttp(
   app: App,
-  { origins = [], healthOnly = false }: { origins?: readonly string[]; healthOnly?: boolean } = {},
+  { origins = [], healthOnly = false, consoleFolder }: HttpOptions = {},
 ): Promise<FastifyInstance> {
   const http = fastify({
     bodyLimit: MAX_BODY_BYTES,
@@ -82,6 +92,7 @@ export async function makeHttp(
     });
     return reply.code(problem.status).send(errorBody(problem));
   });
+  if (!healthOnly) serveConsole(http, consoleFolder);
   for (const { method, path, role, endpoint } of routes) {
     const { spec } = endpoint;
     if (healthOnly && spec.tag !== "health") continue;

@@ -1,5 +1,6 @@
 /** The whole API on one screen: method, path, the role a key needs (null: no key), and the endpoint. */
-import type { KeyRole } from "../store/keys.ts";
+import type { KeyRole } from "../core/session.ts";
+import * as session from "./console/session.ts";
 import type { Endpoint } from "./endpoint.ts";
 import * as artifacts from "./v1/artifacts.ts";
 import * as deployments from "./v1/deployments.ts";
@@ -85,6 +86,9 @@ export const routes: readonly Route[] = [
   row("PATCH",  "/v1/schedules/{schedule_id}",          "run",   schedules.patch),
   row("DELETE", "/v1/schedules/{schedule_id}",          "run",   schedules.remove),
   row("POST",   "/v1/schedules/{schedule_id}/run",      "run",   schedules.run),
+  row("POST",   "/console/session",                    null,    session.signIn),
+  row("GET",    "/console/session",                    null,    session.get),
+  row("DELETE", "/console/session",                    null,    session.signOut),
   row("GET",    "/healthz",                            null,    health.live),
   row("GET",    "/readyz",                             null,    health.ready),
 ];
