@@ -5,6 +5,7 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import { MAX_DEPTH, nestsDeeperThan } from "../core/json.ts";
+import type { NodeState } from "../core/operations.ts";
 import { Problem } from "../core/problem.ts";
 import type { Secrets } from "../deploy/secrets.ts";
 import type { Logger, Node } from "../engine/node.ts";
@@ -30,6 +31,8 @@ export type App = {
   secrets: Secrets;
   /** The folder of uploads that are not checked yet. */
   uploads: string;
+  /** What this node does right now. */
+  nodeState: () => NodeState;
   /** A key that is always accepted; null: none. */
   serverKey: string | null;
   /** Aborts when the server begins to close: streams end, and their readers reconnect. */

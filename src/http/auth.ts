@@ -94,6 +94,14 @@ export async function requireExisting(
     throw new Problem("not_found", { what: "deployment", id: deployment_id });
 }
 
+/** Throws forbidden when the key is for some deployments only, and what is asked is of all. */
+export function requireEverywhere({ deployment_ids }: Principal): void {
+  if (deployment_ids === null) return;
+  throw new Problem("forbidden", {
+    message: "This key is for some deployments only, and this is about all of them.",
+  });
+}
+
 /** The deployments a list is of: the one asked for, else those the key reaches. Undefined: all. Throws the 404 above. */
 export function scopeOf(principal: Principal, deployment_id: string | undefined): string[] | undefined {
   if (deployment_id === undefined) return principal.deployment_ids ?? undefined;
