@@ -15,6 +15,7 @@ import { Installations } from "./deploy/installations.ts";
 import { type Manifest, readManifest } from "./deploy/manifest.ts";
 import { Secrets } from "./deploy/secrets.ts";
 import { agentVersion } from "./engine/agent_version.ts";
+import { Changes } from "./engine/changes.ts";
 import { deliver } from "./engine/deliver.ts";
 import { Hints } from "./engine/hints.ts";
 import type { Logger, Node, Watch } from "./engine/node.ts";
@@ -187,6 +188,7 @@ async function startOn(
     worker,
     secrets,
     uploads,
+    changes: new Changes(database, logger),
     nodeState,
     serverKey: config.apiKey,
     closing: closing.signal,

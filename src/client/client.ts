@@ -396,6 +396,14 @@ export class CrewshipClient {
   ): Promise<NewApiKey> {
     return this.#http.json("POST", "/v1/keys", { ...options, body: key });
   }
+  /**
+   * Tells which threads and runs have changed, until its signal aborts: `changed` events, whose data is a Change. A new
+   * connection begins with one that is not complete.
+   */
+  watchChanges(options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
+    return this.#http.events("/v1/changes", options, () => false);
+  }
+
   /** What the server is doing right now, on all its nodes. */
   getOperations(options?: CallOptions): Promise<Operations> {
     return this.#http.json("GET", "/v1/operations", options);

@@ -8,6 +8,7 @@ import { MAX_DEPTH, nestsDeeperThan } from "../core/json.ts";
 import type { NodeState } from "../core/operations.ts";
 import { Problem } from "../core/problem.ts";
 import type { Secrets } from "../deploy/secrets.ts";
+import type { Changes } from "../engine/changes.ts";
 import type { Logger, Node } from "../engine/node.ts";
 import type { Worker } from "../engine/worker.ts";
 import { authenticate, requireRole } from "./auth.ts";
@@ -31,6 +32,7 @@ export type App = {
   secrets: Secrets;
   /** The folder of uploads that are not checked yet. */
   uploads: string;
+  changes: Changes;
   /** What this node does right now. */
   nodeState: () => NodeState;
   /** A key that is always accepted; null: none. */

@@ -3,6 +3,7 @@ import type { KeyRole } from "../core/session.ts";
 import * as session from "./console/session.ts";
 import type { Endpoint } from "./endpoint.ts";
 import * as artifacts from "./v1/artifacts.ts";
+import * as changes from "./v1/changes.ts";
 import * as deployments from "./v1/deployments.ts";
 import * as health from "./v1/health.ts";
 import * as keys from "./v1/keys.ts";
@@ -87,6 +88,7 @@ export const routes: readonly Route[] = [
   row("PATCH",  "/v1/schedules/{schedule_id}",          "run",   schedules.patch),
   row("DELETE", "/v1/schedules/{schedule_id}",          "run",   schedules.remove),
   row("POST",   "/v1/schedules/{schedule_id}/run",      "run",   schedules.run),
+  row("GET",    "/v1/changes",                          "read",  changes.stream),
   row("GET",    "/v1/operations",                       "admin", operations.get),
   row("POST",   "/console/session",                    null,    session.signIn),
   row("GET",    "/console/session",                    null,    session.get),
