@@ -41,14 +41,11 @@ export function runStatus(status: RunStatus, error: RunError | null): (typeof ru
   return error?.code === "run_timeout" ? "timeout" : statuses[status];
 }
 
-/** Ours that may be shown so. */
-export function ourStatuses(status: string): RunStatus[] {
-  const ours = Object.entries(statuses).filter(([, theirs]) => theirs === (status === "timeout" ? "error" : status));
-  return ours.map(([name]) => name as RunStatus);
-}
-
 /** LangGraph names an error by its class: our code stands where the agent raised none. */
-export function errorOf({ code, message }: { code: string; message: string }): { error: string; message: string } {
+export function errorOf({ code, message }: { code: string; message: string }): {
+  error: string;
+  message: string;
+} {
   const named = /^([A-Z]\w*(?:Error|Exception|Interrupt|Exit)): ([\s\S]*)$/.exec(message);
   if (code === "agent_error" && named) return { error: named[1]!, message: named[2]! };
   return { error: code === "agent_error" ? "Error" : code, message };
