@@ -249,8 +249,15 @@ export class Frames {
       }
     }
     if (type === "run.failed") {
-      const error = { code: String(fields.code ?? "agent_error"), message: String(fields.error) };
-      frames.push({ event: "error", data: errorOf(error) });
+      const { code, error, traceback } = fields;
+      frames.push({
+        event: "error",
+        data: errorOf({
+          code: String(code ?? "agent_error"),
+          message: String(error),
+          ...(typeof traceback === "string" && { traceback }),
+        }),
+      });
     }
     const ended = {
       "run.completed": "succeeded",
