@@ -384,10 +384,15 @@ export const searchHistory = endpoint(
   },
 );
 
-/** A checkpoint's id, a checkpoint, or the config that names one. */
+/** A checkpoint's id, a checkpoint, or the config or state that names one. Throws a 422 for what names none. */
 function beforeOf(before: string | JsonObject | null | undefined): string | undefined {
   if (!isObject(before)) return before ?? undefined;
-  const { configurable } = before;
-  const { checkpoint_id } = isObject(configurable) ? configurable : before;
-  return typeof checkpoint_id === "string" ? checkpoint_id : undefined;
+  const { configurable, checkpoint } = before;
+  const { checkpoint_id } = isObject(configurable)
+    ? configurable
+    : isObject(checkpoint)
+      ? checkpoint
+      : before;
+  if (typeof checkpoint_id === "string") return checkpoint_id;
+  throw new Problem("bad_request", { message: "before names no checkpoint_id." });
 }
