@@ -44,8 +44,9 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
   }
   const place = worker.reserve();
   let claimed: Execution | undefined;
+  let started = false;
   try {
-    const accepted = await node.database.transaction(async (tx) => {
+    return await node.database.transaction(async (tx) => {
       claimed = undefined;
       const answer = await once(tx, order.attempt, async () => {
         const run = await store(tx, node, order);
@@ -66,14 +67,17 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
         };
         return accepted as unknown as Json;
       });
+      const execution = claimed;
+      // The agent's part and the flush of the disk go on side by side: nobody is told of the run before that.
+      if (execution)
+        tx.onCommit(() => {
+          started = true;
+          worker.start(execution);
+        });
       return answer as unknown as AcceptedRun;
     });
-    if (claimed) worker.start(claimed);
-    else if (place) worker.release();
-    return accepted;
-  } catch (error) {
-    if (place) worker.release(claimed);
-    throw error;
+  } finally {
+    if (place && !started) worker.release(claimed);
   }
 }
 
