@@ -19,7 +19,7 @@ import { begin, type Execution } from "./begin.ts";
 import { cancelIn } from "./cancel.ts";
 import { checkAnswer, checkForm, checkNodes } from "./check_command.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
-import { type Node, newLog, PENDING_TOPIC } from "./node.ts";
+import { logTopic, type Node, newLog, PENDING_TOPIC } from "./node.ts";
 import { once } from "./once.ts";
 import { checkReceiver } from "./receivers.ts";
 import type { Worker } from "./worker.ts";
@@ -57,7 +57,10 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
         ) {
           claimed = await begin(tx, node, run);
         }
-        if (!claimed) tx.hint(PENDING_TOPIC);
+        if (!claimed) {
+          tx.hint(PENDING_TOPIC);
+          tx.hint(logTopic(run.log_id));
+        }
         const accepted: AcceptedRun = {
           run_id: run.run_id,
           ...(order.thread ? { thread_id: order.thread.thread_id } : {}),
