@@ -507,6 +507,47 @@ for (const language of languages) {
       await client.runs.cancel(left.thread_id, left.run_id, true);
     });
 
+    test("crons start runs at their times, are changed, found, paused and deleted", async () => {
+      const { thread_id } = await client.threads.create();
+      const cron = await client.crons.createForThread(thread_id, "agent", {
+        schedule: "* * * * * *",
+        input: { do: "steps", count: 1 },
+        metadata: { kind: "each second" },
+      });
+      const { cron_id } = cron as Values;
+      const begun = async () =>
+        (await client.runs.list(thread_id)).filter(({ status }) => status === "success");
+      for (const deadline = performance.now() + 30_000; (await begun()).length < 2; ) {
+        assert.ok(performance.now() < deadline, "its runs come");
+        const live = await client.runs.list(thread_id, { limit: 1 });
+        if (live[0]) await client.runs.join(thread_id, live[0].run_id);
+      }
+      const [found] = await client.crons.search({ assistantId: "agent", threadId: thread_id });
+      assert.equal(found!.cron_id, cron_id);
+      assert.equal(await client.crons.count({ metadata: { kind: "each second" } }), 1);
+      const paused = (await client.crons.update(cron_id, {
+        enabled: false,
+        timezone: "Europe/Berlin",
+      })) as Values;
+      assert.deepEqual(
+        [paused.enabled, paused.next_run_date, paused.timezone],
+        [false, null, "Europe/Berlin"],
+      );
+      const own = (await client.crons.create("agent", {
+        schedule: "0 9 * * 1",
+        input: { do: "steps", count: 1 },
+        onRunCompleted: "keep",
+        endTime: "2030-01-01T00:00:00Z",
+      })) as Values;
+      assert.deepEqual(
+        [own.thread_id, own.on_run_completed, own.end_time],
+        [null, "keep", "2030-01-01T00:00:00.000Z"],
+      );
+      for (const id of [cron_id, own.cron_id]) await client.crons.delete(id);
+      await assert.rejects(client.crons.delete(cron_id), status(404));
+      await assert.rejects(client.crons.create("agent", { schedule: "no cron", input: {} }), status(422));
+    });
+
     test("a request without a key, with a wrong body or for what is not there is refused with a detail", async () => {
       const call = async (method: string, path: string, body?: object, key = server.server.apiKey!) => {
         const answer = await fetch(server.server.url + path, {

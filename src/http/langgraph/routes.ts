@@ -1,6 +1,7 @@
 /** LangGraph's protocol on one screen: method, path, the role a key needs, and the endpoint. */
 import type { Route } from "../routes.ts";
 import * as assistants from "./assistants.ts";
+import * as crons from "./crons.ts";
 import * as runs from "./runs.ts";
 import * as states from "./states.ts";
 import * as structures from "./structures.ts";
@@ -63,5 +64,12 @@ export const langGraphRoutes: readonly Route[] = [
   row("POST",   "/runs/wait",                            "run",  runs.waitStateless),
   row("POST",   "/runs/batch",                           "run",  runs.batch),
   row("POST",   "/runs/cancel",                          "run",  runs.cancelMany),
+  row("POST",   "/runs/crons",                           "run",  crons.create),
+  row("POST",   "/threads/{thread_id}/runs/crons",       "run",  crons.createForThread),
+  row("POST",   "/runs/crons/search",                    "read", crons.search),
+  row("POST",   "/runs/crons/count",                     "read", crons.count),
+  row("GET",    "/runs/crons/{cron_id}",                 "read", crons.get),
+  row("PATCH",  "/runs/crons/{cron_id}",                 "run",  crons.patch),
+  row("DELETE", "/runs/crons/{cron_id}",                 "run",  crons.remove),
   row("GET",    "/runs/{run_id}/stream",                 "read", runs.joinStreamStateless),
 ];
