@@ -507,6 +507,31 @@ for (const language of languages) {
       await client.runs.cancel(left.thread_id, left.run_id, true);
     });
 
+    test("a thread's stream tells its runs one after another, and goes on after any frame", async () => {
+      const { thread_id } = await client.threads.create();
+      for (const count of [1, 2])
+        await client.runs.wait(thread_id, "agent", { input: { do: "steps", count } });
+      const read = async (lastEventId: string, many: number) => {
+        const gone = new AbortController();
+        const parts: Part[] = [];
+        const streamMode = ["run_modes", "lifecycle", "state_update"] as const;
+        const options = { lastEventId, streamMode: [...streamMode], signal: gone.signal };
+        for await (const part of client.threads.joinStream(thread_id, options)) {
+          parts.push(part as Part);
+          if (parts.length === many) break;
+        }
+        gone.abort();
+        return parts;
+      };
+      const all = await read("-", 16);
+      assert.deepEqual(
+        (of(all, "lifecycle") as Values[]).map(({ event }) => event),
+        ["started", "completed", "started", "completed"],
+      );
+      assert.deepEqual((of(all, "state_update") as Values[]).at(-1).values.log, ["1 steps", "2 steps"]);
+      assert.deepEqual(await read(all[4]!.id!, 11), all.slice(5));
+    });
+
     test("crons start runs at their times, are changed, found, paused and deleted", async () => {
       const { thread_id } = await client.threads.create();
       const cron = await client.crons.createForThread(thread_id, "agent", {

@@ -6,6 +6,7 @@ import * as runs from "./runs.ts";
 import * as states from "./states.ts";
 import * as structures from "./structures.ts";
 import * as system from "./system.ts";
+import * as threadStream from "./thread_stream.ts";
 import * as threads from "./threads.ts";
 
 const row = (
@@ -50,6 +51,7 @@ export const langGraphRoutes: readonly Route[] = [
   row("GET",    "/threads/{thread_id}/state/{checkpoint_id}", "read", states.getAt),
   row("GET",    "/threads/{thread_id}/history",          "read", states.listHistory),
   row("POST",   "/threads/{thread_id}/history",          "read", states.searchHistory),
+  row("GET",    "/threads/{thread_id}/stream",           "read", threadStream.stream),
   row("POST",   "/threads/{thread_id}/runs",             "run",  runs.create),
   row("POST",   "/threads/{thread_id}/runs/stream",      "run",  runs.stream),
   row("POST",   "/threads/{thread_id}/runs/wait",        "run",  runs.wait),
