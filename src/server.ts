@@ -312,6 +312,7 @@ async function deployFolder(database: Database, manifest: Manifest, machine: str
     entrypoint: manifest.entrypoint,
     runner: manifest.runner,
     chat: manifest.chat,
+    store: manifest.store,
     machine,
     directory: manifest.directory,
     python: manifest.python,

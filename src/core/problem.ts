@@ -13,6 +13,11 @@ const catalogue = {
     (d: Details) =>
       `More than ${d.limit} threads match the indexed part of this search. Add a scalar metadata filter to narrow it.`,
   ],
+  store_search_too_wide: [
+    400,
+    (d: Details) =>
+      `This search would look at more than ${d.limit} ${d.what ?? "items"}. Give a longer namespace prefix.`,
+  ],
   unauthorized: [
     401,
     () => "Send a valid API key as `Authorization: Bearer <key>`. `crewship keys create` makes one.",

@@ -7,6 +7,7 @@ import { mergeItems } from "../store/items.ts";
 import { expiredLeases, lockExpiredLease } from "../store/leases.ts";
 import { lockFreeLog } from "../store/logs.ts";
 import { sweepOldRun } from "../store/retention.ts";
+import { sweepStoreItems } from "../store/store_items.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../store/sweep.ts";
 import { expiredThreads } from "../store/threads.ts";
 import { sweepArtifacts } from "./artifacts.ts";
@@ -95,6 +96,7 @@ export async function keepHouse(node: Node, abandoned_s?: number): Promise<void>
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepItems))) break;
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(mergeItems))) break;
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepDeliveries))) break;
+  for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepStoreItems))) break;
   await database.transaction(forgetOldAnswers);
   await sweepArtifacts(node);
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction((tx) => sweepBlob(tx)))) break;

@@ -9,6 +9,7 @@ import type { NumberedEvent } from "../../src/core/event.ts";
 import type { Json, JsonObject } from "../../src/core/json.ts";
 import { Problem, type ProblemCode } from "../../src/core/problem.ts";
 import type { AcceptedRun, Run, RunRequest } from "../../src/core/run.ts";
+import { storeSettings } from "../../src/core/store_settings.ts";
 import type { Thread } from "../../src/core/thread.ts";
 import { accept } from "../../src/engine/accept.ts";
 import { agentVersion } from "../../src/engine/agent_version.ts";
@@ -89,6 +90,7 @@ export class Engine {
           machine: "here",
           directory: this.folder,
           python: null,
+          store: storeSettings({}),
         },
         { deployment_id: "dep_1", version_id: "ver_1" },
       ),

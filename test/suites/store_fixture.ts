@@ -7,6 +7,7 @@ import { ItemLedger } from "../../src/core/items.ts";
 import type { Json, JsonObject } from "../../src/core/json.ts";
 import type { ThreadStatus } from "../../src/core/moves.ts";
 import type { RunRequest } from "../../src/core/run.ts";
+import { storeSettings } from "../../src/core/store_settings.ts";
 import { agentVersion } from "../../src/engine/agent_version.ts";
 import { Hints } from "../../src/engine/hints.ts";
 import type { Node } from "../../src/engine/node.ts";
@@ -106,6 +107,7 @@ export class Store {
             machine: "here",
             directory: `/agents/${n}`,
             python: null,
+            store: storeSettings({}),
           },
           { deployment_id: `dep_${n}`, version_id: `ver_${n}` },
         ),
