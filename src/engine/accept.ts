@@ -7,13 +7,13 @@ import { escapeTags } from "../core/encoding.ts";
 import { runId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
-import type { AcceptedRun, MultitaskStrategy, RunRequest } from "../core/run.ts";
+import type { AcceptedRun, LangGraphRequest, MultitaskStrategy, RunRequest } from "../core/run.ts";
 import type { Transaction } from "../store/database.ts";
 import type { Attempt } from "../store/idempotency.ts";
 import { lockLog } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
 import { createRun } from "../store/runs.ts";
-import { occupyThread, type ThreadRow } from "../store/threads.ts";
+import { bindThread, occupyThread, type ThreadRow } from "../store/threads.ts";
 import { activeVersion, type VersionRow } from "../store/versions.ts";
 import { begin, type Execution } from "./begin.ts";
 import { cancelIn } from "./cancel.ts";
@@ -30,6 +30,7 @@ export type RunOrder = {
   deployment_id: string;
   request: RunRequest;
   attempt: Attempt | undefined;
+  langgraph?: LangGraphRequest;
 };
 
 /**
@@ -88,6 +89,7 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
   if (version?.status !== "ready") throw new Problem("no_version", { environment });
   checkForm(order.request, version.framework);
   if (order.thread) await lockLog(tx, order.thread.log_id);
+  if (order.thread) await bind(tx, order.thread, order);
   const strategy = order.request.multitask_strategy ?? "reject";
   const { log_id, queued } = order.thread
     ? await occupy(tx, order.thread, strategy)
@@ -106,6 +108,7 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
     version_id: version.version_id,
     environment,
     request: escaped(order.request),
+    langgraph: order.langgraph ?? null,
   });
   node.logger.debug({ run_id, log_id }, "accepted a run");
   return {
@@ -113,6 +116,17 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
     run_id,
     version,
   };
+}
+
+/** A thread that has no deployment yet is from now on this one's. */
+async function bind(
+  tx: Transaction,
+  { thread_id, deployment_id }: ThreadRow,
+  order: RunOrder,
+): Promise<void> {
+  if (deployment_id === order.deployment_id) return;
+  if (deployment_id === null && (await bindThread(tx, thread_id, order.deployment_id))) return;
+  throw new Problem("wrong_deployment", { thread_id });
 }
 
 /** Makes the thread busy for one more run. `queued`: others come before it. */

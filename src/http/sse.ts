@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import type { NumberedEvent } from "../core/event.ts";
+import { isHidden, type NumberedEvent } from "../core/event.ts";
 import { isLastEvent } from "../core/moves.ts";
 import { Problem } from "../core/problem.ts";
 import type { App } from "./app.ts";
@@ -65,7 +65,7 @@ export async function streamEvents(
   try {
     for await (const events of stream.pages(signal)) {
       if (signal.aborted) break;
-      const sent = events.filter(({ type }) => stream.wanted(type) || isLastEvent(type));
+      const sent = events.filter(({ type }) => !isHidden(type) && (stream.wanted(type) || isLastEvent(type)));
       const text = sent.map((event) => frame(stream.id(event), event)).join("");
       // Reading on and on without a write would leave nobody else a turn.
       if (text === "") await nextTurn();

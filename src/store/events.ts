@@ -107,6 +107,7 @@ export async function readEvents(
         events.push({
           type: event.type,
           data: event.data,
+          ...(event.langgraph !== undefined && { langgraph: event.langgraph }),
           run_number: row.run_number,
           seq,
           ...(gone > 0 && { gone }),

@@ -1,14 +1,14 @@
 /** Threads: names for positions in logs, with a status, metadata and the tags a search starts from. */
 
 import { show } from "../core/encoding.ts";
-import { isObject, type Json, type JsonObject } from "../core/json.ts";
+import { contains, type Json, type JsonObject } from "../core/json.ts";
 import type { ThreadStatus } from "../core/moves.ts";
 import { Problem } from "../core/problem.ts";
 import type { Interrupt, Thread, Ttl } from "../core/thread.ts";
 import { readHead } from "./checkpoints.ts";
 import { first, type Queryable } from "./database.ts";
 import { openQuestions } from "./questions.ts";
-import { join, type Sql, sql, where } from "./sql.ts";
+import { join, raw, type Sql, sql, where } from "./sql.ts";
 import { showCheckpoints } from "./states.ts";
 
 export type ThreadRow = {
@@ -31,7 +31,8 @@ const columns = sql`thread_id, log_id, deployment_id, status, metadata, initial_
 export type NewThread = {
   thread_id: string;
   log_id: number;
-  deployment_id: string;
+  /** null: its first run decides. */
+  deployment_id: string | null;
   status: ThreadStatus;
   metadata: JsonObject;
   /** Encoded. */
@@ -91,6 +92,17 @@ export async function getThread(
   const row = await findThread(q, thread_id);
   if (!row || !allowed(row.deployment_id)) throw new Problem("not_found", { what: "thread", id: thread_id });
   return row;
+}
+
+/** Gives a thread that has none its deployment; false: it has another. */
+export async function bindThread(tx: Queryable, thread_id: string, deployment_id: string): Promise<boolean> {
+  const bound = await tx.query(sql`
+    update threads set deployment_id = ${deployment_id}
+    where thread_id = ${thread_id} and (deployment_id is null or deployment_id = ${deployment_id}) returning thread_id`);
+  if (bound.length === 0) return false;
+  await tx.query(sql`
+    update thread_tags set deployment_id = ${deployment_id} where thread_id = ${thread_id} and deployment_id = ''`);
+  return true;
 }
 
 /** Makes an idle thread busy, and so orders concurrent creates; false when it is busy already. */
@@ -179,6 +191,8 @@ export type ThreadFilter = {
   values?: JsonObject | undefined;
 };
 
+export type ThreadOrderField = "thread_id" | "status" | "created_at" | "updated_at";
+
 /** How many candidates a filter that no index serves may look at. */
 const MAX_CANDIDATES = 10_000;
 
@@ -207,17 +221,24 @@ function needsLook(filter: ThreadFilter): boolean {
 export async function searchThreads(
   q: Queryable,
   filter: ThreadFilter,
-  page: { limit: number; offset?: number; after?: { created_at: string; thread_id: string } | undefined },
+  page: {
+    limit: number;
+    offset?: number;
+    after?: { created_at: string; thread_id: string } | undefined;
+    /** Instead of newest first; not with `after`. */
+    order?: { by: ThreadOrderField; direction: "asc" | "desc" };
+  },
 ): Promise<ThreadRow[]> {
   if (filter.ids?.length === 0 || filter.deployment_ids?.length === 0) return [];
-  const { after } = page;
+  const { after, order = { by: "created_at", direction: "desc" } } = page;
+  const direction = raw(order.direction);
   const from = after
     ? sql`(created_at < ${after.created_at} or (created_at = ${after.created_at} and thread_id < ${after.thread_id}))`
     : undefined;
   const select = (limit: number, offset: number) =>
     q.query<ThreadRow>(sql`
       select ${columns} from threads ${where([...conditions(filter), from])}
-      order by created_at desc, thread_id desc limit ${limit} offset ${offset}`);
+      order by ${raw(order.by)} ${direction}, thread_id ${direction} limit ${limit} offset ${offset}`);
   if (!needsLook(filter)) return select(page.limit, page.offset ?? 0);
   const candidates = await select(MAX_CANDIDATES + 1, 0);
   if (candidates.length > MAX_CANDIDATES) throw new Problem("search_too_wide", { limit: MAX_CANDIDATES });
@@ -244,19 +265,6 @@ export async function countThreads(q: Queryable, filter: ThreadFilter): Promise<
 async function matches(q: Queryable, row: ThreadRow, filter: ThreadFilter): Promise<boolean> {
   if (filter.metadata && !contains(JSON.parse(row.metadata) as Json, filter.metadata)) return false;
   return !filter.values || contains((await threadValues(q, row)) ?? {}, filter.values);
-}
-
-/** Containment: every key of the filter is there with an equal value; objects inside are contained in turn. */
-function contains(value: Json, filter: Json): boolean {
-  if (isObject(filter)) {
-    return (
-      isObject(value) &&
-      Object.entries(filter).every(
-        ([key, want]) => Object.hasOwn(value, key) && contains(value[key] ?? null, want),
-      )
-    );
-  }
-  return JSON.stringify(value) === JSON.stringify(filter);
 }
 
 async function threadValues(q: Queryable, row: ThreadRow): Promise<JsonObject | null> {

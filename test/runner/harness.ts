@@ -281,6 +281,7 @@ export class Agent {
       interrupt_before: null,
       interrupt_after: null,
       stream_tokens: true,
+      stream_events: false,
       artifacts: null,
       deployment_id: "dep_1",
       version_id: "ver_1",

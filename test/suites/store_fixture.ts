@@ -160,6 +160,7 @@ export class Store {
         version_id: thread?.deployment_id === "dep_2" ? "ver_2" : "ver_1",
         environment: "production",
         request,
+        langgraph: null,
       });
       return { log_id, run_id };
     });
