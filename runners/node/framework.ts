@@ -52,6 +52,7 @@ export interface CompiledGraph {
   updateState(config: RunnableConfig, values: unknown, asNode?: string): Promise<RunnableConfig>;
   getGraphAsync?(): Promise<{ toJSON(): unknown }>;
   checkpointer?: unknown;
+  store?: unknown;
   config?: RunnableConfig;
   channels: Record<string, { lc_graph_name?: string }>;
   outputChannels: string | string[];
@@ -64,6 +65,18 @@ export interface CompiledGraph {
 export type SaverBase = new () => {
   getNextVersion(current: number | undefined, channel?: unknown): number;
 };
+
+/** The base class of stores; ours adds `batch`. */
+export type StoreBase = new () => object;
+/** What LangGraph wraps a graph's store in. */
+export type BatchedStoreBase = new (
+  store: object,
+) => {
+  store: object;
+  processBatchQueue(): Promise<void>;
+  enqueueOperation(operation: unknown): Promise<unknown>;
+};
+export type StoreClasses = { BaseStore: StoreBase; AsyncBatchedStore?: BatchedStoreBase };
 
 export interface Message {
   id?: string;
@@ -93,6 +106,8 @@ export type Classes = {
 export type Framework = {
   classes: Classes & { Command: new (fields: Record<string, unknown>) => object };
   BaseCheckpointSaver: SaverBase;
+  /** Absent in a version that knows no stores. */
+  stores?: StoreClasses;
   /** The version of checkpoints this LangGraph writes: below 4, pushed tasks stand in `pending_sends`. */
   checkpointVersion: number;
   callbackHandler: (methods: Record<string, unknown>) => object;

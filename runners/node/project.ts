@@ -1,6 +1,13 @@
 /** Finds the project's own LangGraph and LangChain: the very copies that made the user's graph. */
 import { CodedError } from "./errors.ts";
-import type { Classes, CompiledGraph, Framework, MessageClass, SaverBase } from "./framework.ts";
+import type {
+  Classes,
+  CompiledGraph,
+  Framework,
+  MessageClass,
+  SaverBase,
+  StoreClasses,
+} from "./framework.ts";
 import { importFile, loadedBuilds, resolvePackage } from "./load.ts";
 
 const LANGGRAPH = "@langchain/langgraph";
@@ -52,7 +59,10 @@ export async function findFramework(graph: CompiledGraph, entry: string): Promis
     throw new CodedError("load_failed", `The package ${LANGGRAPH} is not installed next to ${entry}.`);
   const { langgraph, path, build } = chosen;
   const checkpoint = await importFrom(CHECKPOINT, path, build);
-  const { BaseCheckpointSaver, emptyCheckpoint } = { ...checkpoint, ...langgraph } as {
+  const { BaseCheckpointSaver, BaseStore, AsyncBatchedStore, emptyCheckpoint } = {
+    ...checkpoint,
+    ...langgraph,
+  } as Partial<StoreClasses> & {
     BaseCheckpointSaver: SaverBase;
     emptyCheckpoint: () => { v: number };
   };
@@ -63,6 +73,7 @@ export async function findFramework(graph: CompiledGraph, entry: string): Promis
   return {
     classes: classes as Framework["classes"],
     BaseCheckpointSaver,
+    ...(BaseStore && { stores: { BaseStore, ...(AsyncBatchedStore && { AsyncBatchedStore }) } }),
     checkpointVersion: emptyCheckpoint().v,
     callbackHandler: (methods) => BaseCallbackHandler.fromMethods(methods),
   };

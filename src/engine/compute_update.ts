@@ -9,6 +9,7 @@ import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
 import { AgentLost, LoadError } from "../runner/errors.ts";
 import type { RunnerMessageOf, RunStart } from "../runner/protocol.ts";
+import type { AgentRun } from "../runner/run.ts";
 import type { Slot } from "../runner/supervisor.ts";
 import type { CheckpointRow } from "../store/checkpoints.ts";
 import { readLog, type View } from "../store/logs.ts";
@@ -16,6 +17,7 @@ import type { ThreadRow } from "../store/threads.ts";
 import type { VersionRow } from "../store/versions.ts";
 import { answerRead } from "./answer_read.ts";
 import type { Node } from "./node.ts";
+import { StoreAccess } from "./store_access.ts";
 
 /** How long an agent may take to compute an update. */
 const UPDATE_TIMEOUT_MS = 60_000;
@@ -40,6 +42,7 @@ export async function computeUpdate(node: Node, update: Update): Promise<Said[]>
     const said: Said[] = [];
     for await (const message of run) {
       if (message.type === "read") await answerRead(node.database, view, run, message);
+      else if (message.type === "store") await answerStore(node, version, run, message);
       else if (message.type === "checkpoint" || message.type === "writes") {
         said.push(message);
         run.ack(message.n);
@@ -61,6 +64,26 @@ export async function computeUpdate(node: Node, update: Update): Promise<Said[]>
     throw error;
   } finally {
     slot.release();
+  }
+}
+
+/** An update is computed, and may yet be refused: it can read the store, not write it. */
+async function answerStore(
+  node: Node,
+  version: VersionRow,
+  run: AgentRun,
+  { request_id, operations }: RunnerMessageOf<"store">,
+): Promise<void> {
+  try {
+    if (operations.some(({ op }) => op === "put"))
+      throw new Problem("bad_request", {
+        message: "An update of the state can read the store, not write it.",
+      });
+    const { results } = await new StoreAccess(version).read(node.database, operations);
+    run.stored(request_id, { results });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    run.stored(request_id, { error: { message: error.message } });
   }
 }
 

@@ -5,13 +5,14 @@
 import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { isObject, type Json } from "../core/json.ts";
+import { Problem } from "../core/problem.ts";
 import { AgentLost, LoadError } from "../runner/errors.ts";
-import type { RunStart } from "../runner/protocol.ts";
+import type { RunnerMessageOf, RunStart } from "../runner/protocol.ts";
 import type { AgentRun, RunMessage } from "../runner/run.ts";
 import type { Slot } from "../runner/supervisor.ts";
 import { findCheckpoint, readHead } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
-import { LeaseLost } from "../store/events.ts";
+import { appendEvents, LeaseLost } from "../store/events.ts";
 import { RunInput } from "../store/inputs.ts";
 import { hasBatch } from "../store/leases.ts";
 import { changeLog, type View } from "../store/logs.ts";
@@ -27,6 +28,7 @@ import { end, type Fact, failure, hasCheckpoint, storeDone, storeFacts } from ".
 import { giveBack } from "./give_back.ts";
 import type { Node } from "./node.ts";
 import { outlast } from "./outage.ts";
+import { StoreAccess } from "./store_access.ts";
 
 /** Messages that may share one transaction. */
 const MAX_BATCH = 500;
@@ -202,6 +204,10 @@ async function storeBatch(
       await storeSome(facts);
       facts = [];
       await outlast(signal, () => answerRead(node.database, view, run, message));
+    } else if (message.type === "store") {
+      await storeSome(facts);
+      facts = [];
+      await answerStore(message);
     } else if (message.type === "done") {
       const left = await gather(node, execution.lease.run_id);
       await store(node, execution, signal, async (tx) => {
@@ -214,6 +220,24 @@ async function storeBatch(
   }
   await storeSome(facts);
   return false;
+
+  async function answerStore({ request_id, operations }: RunnerMessageOf<"store">): Promise<void> {
+    const access = new StoreAccess(execution.version);
+    try {
+      const { results, writes } = await outlast(signal, () => access.read(node.database, operations));
+      if (writes) {
+        await store(node, execution, signal, async (tx) => {
+          // Of no events: the lease is asked.
+          await appendEvents(tx, execution, []);
+          await writes(tx);
+        });
+      }
+      run.stored(request_id, { results });
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status >= 500) throw error;
+      run.stored(request_id, { error: { message: error.message } });
+    }
+  }
 
   async function storeSome(some: Fact[]): Promise<void> {
     if (some.length === 0) return;

@@ -2,10 +2,12 @@
  * One agent process: a child that has loaded one version and executes its runs. This file speaks the protocol with it
  * and ends it. It never restarts anything and knows nothing of versions or threads, nor how its child came to be.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Framework } from "../core/deployment.ts";
 import type { Json } from "../core/json.ts";
+import { type StoreSettings, storeSettings } from "../core/store_settings.ts";
 import { type Child, type Exit, signalGroup } from "./child.ts";
-import { AgentLost, LoadError } from "./errors.ts";
+import { AgentLost, EmbedError, LoadError } from "./errors.ts";
 import {
   DRAIN_MS,
   KILL_CONFIRM_MS,
@@ -24,12 +26,15 @@ import type { Mask } from "./mask.ts";
 import { AgentOutput, type OnOutput } from "./output.ts";
 import {
   type ChatKeys,
+  type EmbedRequest,
   parseRunnerMessage,
   type RunnerMessage,
+  type RunnerMessageOf,
   type RunStart,
   type ServerMessage,
 } from "./protocol.ts";
 import { AgentRun, type RunHost } from "./run.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 export type AgentProcessOptions = {
   /** Makes the child. Rejects when it cannot be started; the message completes "The agent process …". */
@@ -39,6 +44,7 @@ export type AgentProcessOptions = {
   /** The project's folder, absolute. */
   directory: string;
   chat: ChatKeys;
+  store: StoreSettings;
   memoryMb: number;
   /** Hides its secrets in what it tells people. */
   mask?: Mask | undefined;
@@ -63,6 +69,8 @@ export class AgentProcess {
   /** Runs sent since it last spoke: nothing says that it has begun them. */
   readonly #unheard = new Set<AgentRun>();
   readonly #full = new Set<AgentRun>();
+  readonly #embedding = new Map<number, PromiseWithResolvers<RunnerMessageOf<"embedded">>>();
+  #embeds = 0;
   readonly #lines = new LineCutter(MAX_LINE_BYTES);
   readonly #loading = Promise.withResolvers<LoadedAgent>();
   readonly #ending = Promise.withResolvers<AgentLost>();
@@ -147,6 +155,25 @@ export class AgentProcess {
   /** Applies values as the node `asNode`; answered with a checkpoint and `done`, like a run. */
   update(start: RunStart, values: Json, asNode: string | null, signal?: AbortSignal): AgentRun {
     return this.#open({ type: "update", ...start, values, as_node: asNode }, signal);
+  }
+
+  /**
+   * Has the agent's own function embed something: vectors with their paths, float32 in base64. Throws an Error with what the
+   * function threw, AgentLost when the process ends first, and what aborts the signal.
+   */
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<[path: string, vector: string][]> {
+    if (this.#phase !== "loaded") throw this.#loss();
+    const request_id = ++this.#embeds;
+    const answer = Promise.withResolvers<RunnerMessageOf<"embedded">>();
+    this.#embedding.set(request_id, answer);
+    try {
+      this.#send({ type: "embed", request_id, ...request });
+      const { vectors, error } = await unlessAborted(answer.promise, signal);
+      if (vectors === undefined) throw new EmbedError(error?.message ?? "It gave no vectors.");
+      return vectors;
+    } finally {
+      this.#embedding.delete(request_id);
+    }
   }
 
   /** Ends the process: its pipe closes and it gets SIGTERM; SIGKILL follows. Resolves when it is gone. */
@@ -251,6 +278,9 @@ export class AgentProcess {
           max_unacknowledged_bytes: MAX_UNACKNOWLEDGED_BYTES,
           max_warm_bytes: Math.floor(this.#options.memoryMb * MB * WARM_SHARE),
           max_memory_mb: memoryCeilingMb(this.#options.memoryMb),
+          ...(isDeepStrictEqual(this.#options.store, storeSettings({}))
+            ? {}
+            : { store: this.#options.store }),
         });
         return;
       case "loaded":
@@ -262,6 +292,9 @@ export class AgentProcess {
       case "load_failed":
         this.#loading.reject(new LoadError(this.#options.mask?.error(message.error) ?? message.error));
         void this.stop();
+        return;
+      case "embedded":
+        this.#embedding.get(message.request_id)?.resolve(message);
         return;
       case "alive":
         this.#unheard.clear();
@@ -335,6 +368,7 @@ export class AgentProcess {
       );
     }
     for (const run of this.#runs.values()) run.lose(loss);
+    for (const answer of this.#embedding.values()) answer.reject(loss);
     this.#ending.resolve(loss);
   }
 
