@@ -66,12 +66,17 @@ export type SaverBase = new () => {
   getNextVersion(current: number | undefined, channel?: unknown): number;
 };
 
+/** The methods of LangGraph's stores that are ours to make. */
+export type BatchedStore = {
+  batch(operations: unknown[]): Promise<unknown[]>;
+  put(...args: unknown[]): Promise<unknown>;
+};
 /** The base class of stores; ours adds `batch`. */
-export type StoreBase = new () => object;
+export type StoreBase = new () => BatchedStore;
 /** What LangGraph wraps a graph's store in. */
 export type BatchedStoreBase = new (
   store: object,
-) => {
+) => BatchedStore & {
   store: object;
   processBatchQueue(): Promise<void>;
   enqueueOperation(operation: unknown): Promise<unknown>;

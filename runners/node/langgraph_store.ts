@@ -4,7 +4,7 @@
  */
 import type { Json } from "../../src/core/json.ts";
 import type { FoundItem, StoreItem, StoreOperation } from "../../src/core/store_item.ts";
-import type { StoreClasses } from "./framework.ts";
+import type { BatchedStore, StoreClasses } from "./framework.ts";
 import type { ListNamespaces, Put, RunStore, Search } from "./run_store.ts";
 
 /** What `batch` is given, told apart by the names of its fields. */
@@ -35,7 +35,7 @@ export function storeClass({ BaseStore, AsyncBatchedStore }: StoreClasses) {
       this.#store = store;
     }
 
-    async batch(operations: Operation[]): Promise<unknown[]> {
+    override async batch(operations: Operation[]): Promise<unknown[]> {
       const asked = await Promise.all(operations.map((operation) => this.#translated(operation)));
       const results = await this.#store.ask(asked);
       return results.map((result, i) => shown(asked[i]!, result));
@@ -90,13 +90,14 @@ export function storeClass({ BaseStore, AsyncBatchedStore }: StoreClasses) {
 
 /**
  * LangGraph wraps every store in one that looks for work in a timer, again and again for as long as a run lasts: a thousand
- * times a second for each of the runs that wait for a model. Around ours it passes on what is asked at once.
+ * times a second for each of the runs that wait for a model. Around ours it passes on what is asked at once, and also what
+ * it leaves out: lists of namespaces, and which texts of an item are embedded.
  */
 function askAtOnce(
   { prototype }: NonNullable<StoreClasses["AsyncBatchedStore"]>,
-  Ours: new (store: RunStore) => { enqueue(operation: Operation): Promise<unknown> },
+  Ours: new (store: RunStore) => BatchedStore & { enqueue(operation: Operation): Promise<unknown> },
 ): void {
-  const { processBatchQueue, enqueueOperation } = prototype;
+  const { processBatchQueue, enqueueOperation, batch, put } = prototype;
   prototype.processBatchQueue = function () {
     return this.store instanceof Ours ? Promise.resolve() : processBatchQueue.call(this);
   };
@@ -104,6 +105,12 @@ function askAtOnce(
     return this.store instanceof Ours
       ? this.store.enqueue(operation as Operation)
       : enqueueOperation.call(this, operation);
+  };
+  prototype.batch = function (operations: unknown[]) {
+    return this.store instanceof Ours ? this.store.batch(operations) : batch.call(this, operations);
+  };
+  prototype.put = function (...args: unknown[]) {
+    return this.store instanceof Ours ? this.store.put(...args) : put.apply(this, args);
   };
 }
 
