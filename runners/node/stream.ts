@@ -96,6 +96,7 @@ export class StreamEvents {
   #toldOfMessage(message: Message, metadata: Metadata | undefined, namespace: string[]): Json | undefined {
     const isFirst = !this.#begun.has(message.id ?? "");
     const isPlain = isPlainChunk(message);
+    const isChunk = messageName(message).endsWith("Chunk");
     if (isPlain && !isFirst) return undefined;
     this.#begun.add(message.id ?? "");
     const told: JsonObject = {};
@@ -104,10 +105,11 @@ export class StreamEvents {
       const task = this.#tasks.get(place.split(":").at(-1) ?? "");
       if (task === undefined) told.namespace = place || namespace.join("|");
       else told.task = task;
-      const names = Object.entries(metadata ?? {}).filter(([key]) => TOLD_OF_MESSAGES.test(key));
+      // Of a whole message, which a node made, they say nothing that its task does not.
+      const names = isChunk ? Object.entries(metadata ?? {}).filter(isTold) : [];
       if (names.length > 0) told.metadata = safely(Object.fromEntries(names));
     }
-    if (messageName(message).endsWith("Chunk")) {
+    if (isChunk) {
       if (!isPlain) told.chunk = safely(message);
     } else told.whole = this.#stored([message]);
     return told;
@@ -125,6 +127,10 @@ export class StreamEvents {
   #items() {
     return this.#memory.ledger.takeNew();
   }
+}
+
+function isTold([key, value]: [string, unknown]): boolean {
+  return TOLD_OF_MESSAGES.test(key) && value !== null && value !== undefined;
 }
 
 /** Only text: nothing of tools, usage or the model's own. */

@@ -36,6 +36,8 @@ export function contains(value: Json, filter: Json): boolean {
   if (!isObject(filter)) return JSON.stringify(value) === JSON.stringify(filter);
   return (
     isObject(value) &&
-    Object.entries(filter).every(([key, want]) => Object.hasOwn(value, key) && contains(value[key] ?? null, want))
+    Object.entries(filter).every(
+      ([key, want]) => Object.hasOwn(value, key) && contains(value[key] ?? null, want),
+    )
   );
 }

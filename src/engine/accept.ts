@@ -12,7 +12,7 @@ import type { Transaction } from "../store/database.ts";
 import type { Attempt } from "../store/idempotency.ts";
 import { lockLog } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
-import { createRun } from "../store/runs.ts";
+import { createRun, hideRun } from "../store/runs.ts";
 import { bindThread, occupyThread, type ThreadRow } from "../store/threads.ts";
 import { activeVersion, type VersionRow } from "../store/versions.ts";
 import { begin, type Execution } from "./begin.ts";
@@ -92,7 +92,7 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
   if (order.thread) await bind(tx, order.thread, order);
   const strategy = order.request.multitask_strategy ?? "reject";
   const { log_id, queued } = order.thread
-    ? await occupy(tx, order.thread, strategy)
+    ? await occupy(tx, order.thread, strategy, order.langgraph !== undefined)
     : { log_id: await newLog(tx), queued: false };
   if (order.request.checkpoint_id !== undefined) {
     await findCheckpointOf(tx, log_id, order.request.checkpoint_id);
@@ -134,6 +134,7 @@ async function occupy(
   tx: Transaction,
   { thread_id, log_id }: ThreadRow,
   strategy: MultitaskStrategy,
+  forgets: boolean,
 ): Promise<{ log_id: number; queued: boolean }> {
   for (;;) {
     if (await occupyThread(tx, log_id)) return { log_id, queued: false };
@@ -143,6 +144,8 @@ async function occupy(
     if (strategy === "enqueue") return { log_id, queued: true };
     const action = strategy === "rollback" ? "rollback" : "cancel";
     await cancelIn(tx, { log_id, run_id: live.run_id }, action);
+    // To LangGraph's clients a run that was rolled back has never been.
+    if (forgets && action === "rollback") await hideRun(tx, { log_id, run_id: live.run_id });
   }
 }
 

@@ -17,14 +17,22 @@ export function hashKey(key: string): string {
   return createHash("sha256").update(key).digest("hex");
 }
 
-/** The principal behind the request's bearer key. Throws unauthorized. */
+/** `Authorization: Bearer <key>`, or `x-api-key`, as LangGraph's clients send it. */
+function sentKey({ headers }: FastifyRequest): string | undefined {
+  const [scheme, key] = (headers.authorization ?? "").split(/\s+/, 2);
+  if (scheme?.toLowerCase() === "bearer" && key) return key;
+  const named = headers["x-api-key"];
+  return typeof named === "string" ? named : undefined;
+}
+
+/** The principal behind the request's key. Throws unauthorized. */
 export async function authenticate(
   q: Queryable,
   request: FastifyRequest,
   serverKey: string | null,
 ): Promise<Principal> {
-  const [scheme, key] = (request.headers.authorization ?? "").split(/\s+/, 2);
-  if (scheme?.toLowerCase() !== "bearer" || !key) throw new Problem("unauthorized");
+  const key = sentKey(request);
+  if (!key) throw new Problem("unauthorized");
   const hash = hashKey(key);
   if (serverKey !== null && timingSafeEqual(Buffer.from(hash), Buffer.from(hashKey(serverKey)))) {
     return { key_id: "server", role: "admin", deployment_ids: null };

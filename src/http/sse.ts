@@ -36,15 +36,31 @@ export function lastEventId(request: FastifyRequest, form: RegExp): number[] | u
   return match.slice(1).map(Number);
 }
 
-/**
- * Writes pages of events until they end, the client leaves or the server closes. Memory per reader is one page: the
- * next is read from the log only when this one has left.
- */
-export async function streamEvents(
+/** Writes pages of events as frames of /v1. */
+export function streamEvents(
   app: App,
   request: FastifyRequest,
   reply: FastifyReply,
   stream: Stream,
+): Promise<void> {
+  async function* texts(signal: AbortSignal): AsyncGenerator<string> {
+    for await (const events of stream.pages(signal)) {
+      const sent = events.filter(({ type }) => !isHidden(type) && (stream.wanted(type) || isLastEvent(type)));
+      yield sent.map((event) => frame(stream.id(event), event)).join("");
+    }
+  }
+  return streamTexts(app, request, reply, { texts, heartbeatMs: HEARTBEAT_MS });
+}
+
+/**
+ * Writes pages of frames until they end, the client leaves or the server closes. Memory per reader is one page: the
+ * next is read from the log only when this one has left.
+ */
+export async function streamTexts(
+  app: App,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { texts, heartbeatMs }: { texts: (signal: AbortSignal) => AsyncIterable<string>; heartbeatMs: number },
 ): Promise<void> {
   const signal = AbortSignal.any([app.closing, closeSignal(reply)]);
   const headers = reply.getHeaders();
@@ -61,12 +77,10 @@ export async function streamEvents(
   const heartbeat = setInterval(() => {
     // A full buffer needs no heartbeat, and must not grow by them.
     if (!raw.writableNeedDrain) raw.write(": heartbeat\n\n");
-  }, HEARTBEAT_MS);
+  }, heartbeatMs);
   try {
-    for await (const events of stream.pages(signal)) {
+    for await (const text of texts(signal)) {
       if (signal.aborted) break;
-      const sent = events.filter(({ type }) => !isHidden(type) && (stream.wanted(type) || isLastEvent(type)));
-      const text = sent.map((event) => frame(stream.id(event), event)).join("");
       // Reading on and on without a write would leave nobody else a turn.
       if (text === "") await nextTurn();
       else if (!raw.write(text)) await drained(raw, signal);

@@ -120,7 +120,8 @@ class StreamEvents:
             else:
                 told["task"] = task
             names = {key: value for key, value in metadata.items() if TOLD_OF_MESSAGES.match(key) and value}
-            if names:
+            # Of a whole message, which a node made, they say nothing that its task does not.
+            if names and type(message).__name__.endswith("Chunk"):
                 told["metadata"] = safely(names)
         if type(message).__name__.endswith("Chunk") and not is_plain:
             told["chunk"] = safely(message)

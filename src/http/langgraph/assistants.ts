@@ -3,6 +3,7 @@ import { Type } from "typebox";
 import { contains, type JsonObject } from "../../core/json.ts";
 import { Problem } from "../../core/problem.ts";
 import { JsonObjectSchema, Nullable } from "../../core/schema.ts";
+import { deleteThread } from "../../engine/delete_thread.ts";
 import {
   type AssistantRow,
   type AssistantSettings,
@@ -18,7 +19,6 @@ import {
   withoutSystemAssistant,
 } from "../../store/assistants.ts";
 import type { Queryable } from "../../store/database.ts";
-import { deleteThread } from "../../engine/delete_thread.ts";
 import { searchThreads } from "../../store/threads.ts";
 import type { App } from "../app.ts";
 import { type Principal, reaches, scopeOf } from "../auth.ts";
@@ -80,12 +80,15 @@ async function ensureSystemAssistants({ node: { database } }: App): Promise<void
 /** The assistant with this id, or the own one of the deployment with this name or id. Throws the 404 of one the key does not reach. */
 export async function assistantOf(app: App, principal: Principal, id: string): Promise<AssistantRow> {
   const { database } = app.node;
-  let row = isUuid(id) ? await findAssistant(database, id.toLowerCase()) : await systemAssistant(database, id);
+  let row = isUuid(id)
+    ? await findAssistant(database, id.toLowerCase())
+    : await systemAssistant(database, id);
   if (!row) {
     await ensureSystemAssistants(app);
     row = isUuid(id) ? await findAssistant(database, id.toLowerCase()) : await systemAssistant(database, id);
   }
-  if (!row || !reaches(principal)(row.deployment_id)) throw new Problem("not_found", { what: "assistant", id });
+  if (!row || !reaches(principal)(row.deployment_id))
+    throw new Problem("not_found", { what: "assistant", id });
   return row;
 }
 

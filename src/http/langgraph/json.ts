@@ -16,7 +16,10 @@ export function withoutRoles(value: Json): Json {
   if (Array.isArray(value)) return value.map(withoutRoles);
   if (!isObject(value)) return value;
   const isMessage =
-    typeof value.type === "string" && "content" in value && value.role === roles[value.type] && value.role !== undefined;
+    typeof value.type === "string" &&
+    "content" in value &&
+    value.role === roles[value.type] &&
+    value.role !== undefined;
   const shown: JsonObject = {};
   for (const [key, child] of Object.entries(value)) {
     if (!(isMessage && key === "role")) setOwn(shown, key, withoutRoles(child));

@@ -52,7 +52,11 @@ export function selectedFields<T extends object>(object: T, select: string[] | n
 }
 
 /** By a field whose values are text or numbers; newest first unless asked otherwise. */
-export function sorted<T extends object>(all: T[], by: string, order: "asc" | "desc" | null | undefined): T[] {
+export function sorted<T extends object>(
+  all: T[],
+  by: string,
+  order: "asc" | "desc" | null | undefined,
+): T[] {
   const value = (object: T) => String((object as Record<string, unknown>)[by] ?? "");
   const direction = order === "asc" ? 1 : -1;
   return all.toSorted((a, b) => direction * (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0));

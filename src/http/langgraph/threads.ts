@@ -109,7 +109,7 @@ export async function showForLangGraph(
 async function interruptsOf({ node }: App, { log_id }: ThreadRow): Promise<JsonObject> {
   const byTask: Record<string, Json[]> = {};
   for (const { task_id, id, value } of await openQuestionsByTask(node.database, log_id)) {
-    (byTask[task_id] ??= []).push({ id, value: withoutRoles(value) });
+    byTask[task_id] = [...(byTask[task_id] ?? []), { id, value: withoutRoles(value) }];
   }
   return byTask;
 }
@@ -150,7 +150,9 @@ export const create = endpoint(
         ? await deploymentOf(app, principal, metadata)
         : await firstDeployment(app, principal, metadata);
     if (supersteps.length > 0 && deployment_id === null) {
-      throw new Problem("bad_request", { message: "supersteps need metadata.graph_id: whose graph takes them." });
+      throw new Problem("bad_request", {
+        message: "supersteps need metadata.graph_id: whose graph takes them.",
+      });
     }
     const ttl = ttlOf(body.ttl as TtlBody);
     const { thread, created } = await createThread(
@@ -309,7 +311,9 @@ export const search = endpoint(
       ...Filter,
       ...Sort(["thread_id", "status", "created_at", "updated_at", "state_updated_at"]),
       extract: Type.Optional(
-        Nullable(Type.Record(Type.String(), Type.String({ pattern: PATH_PATTERN }), { maxProperties: MAX_PATHS })),
+        Nullable(
+          Type.Record(Type.String(), Type.String({ pattern: PATH_PATTERN }), { maxProperties: MAX_PATHS }),
+        ),
       ),
     }),
     answers: { 200: Type.Array(JsonObjectSchema) },

@@ -41,18 +41,16 @@ export function runStatus(status: RunStatus, error: RunError | null): (typeof ru
   return error?.code === "run_timeout" ? "timeout" : statuses[status];
 }
 
-/** Ours that may be shown so. */
-export function ourStatuses(status: string): RunStatus[] {
-  const ours = Object.entries(statuses).filter(([, theirs]) => theirs === (status === "timeout" ? "error" : status));
-  return ours.map(([name]) => name as RunStatus);
+/** LangGraph names an error by its class, which stands before its message or in its traceback; our code names any other. */
+export function errorOf({ code, message, traceback }: RunError): { error: string; message: string } {
+  if (code !== "agent_error") return { error: code, message };
+  const named = /^([A-Z]\w*): ([\s\S]*)$/.exec(message);
+  if (named && NAME_OF_ERROR.test(named[1]!)) return { error: named[1]!, message: named[2]! };
+  const traced = /^([A-Z]\w*): /.exec(traceback ?? "")?.[1];
+  return { error: traced ?? "Error", message };
 }
 
-/** LangGraph names an error by its class: our code stands where the agent raised none. */
-export function errorOf({ code, message }: { code: string; message: string }): { error: string; message: string } {
-  const named = /^([A-Z]\w*(?:Error|Exception|Interrupt|Exit)): ([\s\S]*)$/.exec(message);
-  if (code === "agent_error" && named) return { error: named[1]!, message: named[2]! };
-  return { error: code === "agent_error" ? "Error" : code, message };
-}
+const NAME_OF_ERROR = /(Error|Exception|Interrupt|Exit|Warning)$/;
 
 /** LangGraph answers 422 to what its schemas refuse. */
 export function statusOf({ code, status }: Problem): number {
