@@ -99,6 +99,10 @@ const catalogue = {
   ],
   unsupported_media_type: [400, () => "Send JSON with `Content-Type: application/json`."],
   internal: [500, () => "Something went wrong inside the server. Its log has the details."],
+  embed_failed: [
+    503,
+    (d: Details) => `The agent could not embed the text: ${d.message ?? "see the server's log"}`,
+  ],
   agent_unavailable: [
     503,
     (d: Details) => `The agent could not be loaded: ${d.message ?? "see the server's log"}`,

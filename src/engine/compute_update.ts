@@ -35,7 +35,7 @@ export type Update = {
 export async function computeUpdate(node: Node, update: Update): Promise<Said[]> {
   const { thread, version, view, order } = update;
   const signal = AbortSignal.timeout(UPDATE_TIMEOUT_MS);
-  const slot = await takeSlot(node, thread, version, signal);
+  const slot = await takeSlot(node, thread.log_id, version, signal);
   try {
     const values = order.values === null ? null : escapeTags(order.values);
     const run = slot.update(await updateStart(node, update), values, order.as_node ?? null, signal);
@@ -87,15 +87,16 @@ async function answerStore(
   }
 }
 
-async function takeSlot(
+/** A seat in a process of the version, in what it serves production with. */
+export async function takeSlot(
   node: Node,
-  thread: ThreadRow,
+  log_id: number,
   version: VersionRow,
   signal: AbortSignal,
 ): Promise<Slot> {
   try {
     const prepared = await node.prepare(version, "production", signal);
-    return await node.supervisor.acquire({ ...prepared, log_id: thread.log_id, alone: false });
+    return await node.supervisor.acquire({ ...prepared, log_id, alone: false });
   } catch (error) {
     if (error instanceof LoadError) throw new Problem("agent_unavailable", { message: error.message });
     if (!signal.aborted) throw error;

@@ -63,7 +63,7 @@ export async function makeHttp(
   if (origins.length > 0)
     await http.register(cors, {
       origin: origins.map(originPattern),
-      methods: ["GET", "POST", "PATCH", "DELETE"],
+      methods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
       exposedHeaders: ["Location", "Content-Location", "Retry-After"],
     });
   await http.register(swagger, openApi);

@@ -15,7 +15,7 @@ import * as versions from "./v1/versions.ts";
 import * as webhooks from "./v1/webhooks.ts";
 
 export type Route = {
-  method: "GET" | "POST" | "PATCH" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   path: string;
   role: KeyRole | null;
   endpoint: Endpoint;

@@ -3,6 +3,7 @@ import type { Route } from "../routes.ts";
 import * as assistants from "./assistants.ts";
 import * as runs from "./runs.ts";
 import * as states from "./states.ts";
+import * as store from "./store.ts";
 import * as system from "./system.ts";
 import * as threads from "./threads.ts";
 
@@ -22,6 +23,11 @@ const row = (
 export const langGraphRoutes: readonly Route[] = [
   row("GET",    "/ok",                                   null,   system.ok),
   row("GET",    "/info",                                 null,   system.info),
+  row("PUT",    "/store/items",                          "run",  store.put),
+  row("GET",    "/store/items",                          "read", store.get),
+  row("DELETE", "/store/items",                          "run",  store.remove),
+  row("POST",   "/store/items/search",                   "read", store.search),
+  row("POST",   "/store/namespaces",                     "read", store.namespaces),
   row("POST",   "/assistants",                           "run",  assistants.create),
   row("POST",   "/assistants/search",                    "read", assistants.search),
   row("POST",   "/assistants/count",                     "read", assistants.count),
