@@ -16,6 +16,7 @@ import { Secrets } from "./deploy/secrets.ts";
 import { agentVersion } from "./engine/agent_version.ts";
 import { deliver } from "./engine/deliver.ts";
 import { Hints } from "./engine/hints.ts";
+import { Metrics } from "./engine/metrics.ts";
 import type { Logger, Node, Watch } from "./engine/node.ts";
 import { RunMemory } from "./engine/run_memory.ts";
 import { runSchedules } from "./engine/run_schedules.ts";
@@ -127,6 +128,7 @@ async function startOn(
     caller: config.environment,
     folder: options.dev?.directory ?? null,
   });
+  const metrics = new Metrics();
   const node: Node = {
     node_id: prefixedId("node", randomBytes(12)),
     machine: config.machine,
@@ -139,7 +141,8 @@ async function startOn(
     logger,
     lost: new RunMemory(),
     unsure: new RunMemory(),
-    watch: watchRuns(database, tell, logger),
+    metrics,
+    watch: watchRuns(database, tell, logger, metrics),
     prepare: async (version, environment, signal) => ({
       version: { ...agentVersion(version), ...(await installations.of(version, signal)) },
       environment,
@@ -257,6 +260,7 @@ function watchRuns(
   database: Database,
   tell: (activity: Omit<Activity, "at">) => void,
   logger: Logger,
+  metrics: Metrics,
 ): Watch {
   return {
     printed: ({ run }, text) => tell({ kind: "agent_output", run_id: run.run_id, text }),
@@ -265,6 +269,7 @@ function watchRuns(
       const look = async () => {
         const row = await findRun(database, run.run_id);
         if (!row || !isOver(row.status)) return;
+        metrics.runOver(row);
         const duration_ms = Date.parse(row.completed_at ?? "") - Date.parse(row.started_at ?? "");
         const error = row.error === null ? undefined : (JSON.parse(row.error) as RunError).message;
         tell({

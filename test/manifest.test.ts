@@ -49,6 +49,7 @@ test("the smallest manifest is complete with its defaults and the folder's name"
       retry: 0,
       stream_tokens: true,
     },
+    store: { index: null, default_ttl: null, refresh_on_read: true },
     build: { exclude: [] },
     profile: null,
     python: null,

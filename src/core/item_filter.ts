@@ -1,11 +1,10 @@
 /** The filters of a search for store items: values that are equal, or operators such as `$gte`; those of LangGraph's stores. */
-import { isDeepStrictEqual } from "node:util";
 import { isObject, type Json, type JsonObject } from "./json.ts";
 import { Problem } from "./problem.ts";
 
 type Operator = (value: Json | undefined, wanted: Json) => boolean;
 
-const equal: Operator = (value, wanted) => isDeepStrictEqual(value ?? null, wanted);
+const equal: Operator = (value, wanted) => same(value ?? null, wanted);
 const ordered =
   (holds: (order: number) => boolean): Operator =>
   (value, wanted) => {
@@ -45,6 +44,17 @@ function matches(value: Json | undefined, wanted: Json): boolean {
   if (keys.some((key) => key.startsWith("$")))
     return keys.every((key) => operators[key]?.(value, wanted[key]!) ?? false);
   return isObject(value) && matchesFilter(value, wanted);
+}
+
+function same(a: Json, b: Json): boolean {
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [x, y] = [a as JsonObject, b as JsonObject];
+  const keys = Object.keys(x);
+  return (
+    keys.length === Object.keys(y).length &&
+    keys.every((key) => Object.hasOwn(y, key) && same(x[key]!, y[key]!))
+  );
 }
 
 function own(value: JsonObject, key: string): Json | undefined {

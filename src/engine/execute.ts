@@ -176,8 +176,9 @@ async function store(
   signal: AbortSignal,
   body: (tx: Transaction) => Promise<void>,
 ): Promise<void> {
-  const { database } = node;
+  const { database, metrics } = node;
   const { lease } = execution;
+  const began = performance.now();
   execution.batch++;
   await outlast(signal, (again) =>
     changeLog(database, lease.log_id, async (tx) => {
@@ -186,6 +187,7 @@ async function store(
       await body(tx);
     }),
   );
+  metrics.committed((performance.now() - began) / 1000);
 }
 
 /** Stores a batch in as few commits as its reads allow; true when it held the run's end. */
@@ -214,7 +216,7 @@ async function storeBatch(
         await storeDone(tx, execution, view, { facts, left, done: message });
       });
       if (left) await removeFolder(node, execution.lease.run_id);
-      tellPrinted(node, execution, facts);
+      tellStored(node, execution, facts);
       return true;
     } else facts.push(message);
   }
@@ -243,15 +245,16 @@ async function storeBatch(
     if (some.length === 0) return;
     await store(node, execution, signal, (tx) => storeFacts(tx, execution, view, some));
     execution.progressed ||= hasCheckpoint(some);
-    tellPrinted(node, execution, some);
+    tellStored(node, execution, some);
     const last = some.findLast((fact) => fact.type !== "event");
     if (last) run.ack(last.n);
   }
 }
 
-function tellPrinted(node: Node, execution: Execution, facts: Fact[]): void {
+function tellStored(node: Node, execution: Execution, facts: Fact[]): void {
   for (const fact of facts) {
     if (fact.type !== "event") continue;
+    node.metrics.eventsStored(fact.events.length);
     for (const { type, data } of fact.events) {
       if (type === "log" && isObject(data)) node.watch.printed(execution, String(data.message ?? ""));
     }

@@ -86,6 +86,10 @@ export async function makeHttp(
     });
     return reply.code(problem.status).send(errorBody(problem));
   });
+  http.addHook("onResponse", async (request, reply) => {
+    const route = request.routeOptions.url ?? "none";
+    app.node.metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+  });
   const table = [
     ...routes.map((route) => ({ ...route, langgraph: false })),
     ...langGraphRoutes.map((route) => ({ ...route, langgraph: true })),

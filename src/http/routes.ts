@@ -5,6 +5,7 @@ import * as artifacts from "./v1/artifacts.ts";
 import * as deployments from "./v1/deployments.ts";
 import * as health from "./v1/health.ts";
 import * as keys from "./v1/keys.ts";
+import * as metrics from "./v1/metrics.ts";
 import * as runs from "./v1/runs.ts";
 import * as schedules from "./v1/schedules.ts";
 import * as states from "./v1/states.ts";
@@ -86,4 +87,5 @@ export const routes: readonly Route[] = [
   row("POST",   "/v1/schedules/{schedule_id}/run",      "run",   schedules.run),
   row("GET",    "/healthz",                            null,    health.live),
   row("GET",    "/readyz",                             null,    health.ready),
+  row("GET",    "/metrics",                            "read",  metrics.metrics),
 ];

@@ -15,6 +15,7 @@ import { accept } from "../../src/engine/accept.ts";
 import { agentVersion } from "../../src/engine/agent_version.ts";
 import { createThread, type ThreadOrder } from "../../src/engine/create_thread.ts";
 import { Hints } from "../../src/engine/hints.ts";
+import { Metrics } from "../../src/engine/metrics.ts";
 import type { Node } from "../../src/engine/node.ts";
 import { RunMemory } from "../../src/engine/run_memory.ts";
 import { tailRun, tailThread } from "../../src/engine/tail.ts";
@@ -115,6 +116,7 @@ export class Engine {
       supervisor,
       hints: new Hints(database),
       logger: quiet,
+      metrics: new Metrics(),
       watch: { began() {}, ended() {}, printed() {} },
       lost: new RunMemory(),
       unsure: new RunMemory(),

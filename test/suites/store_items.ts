@@ -237,6 +237,8 @@ export function storeItemsSuite(name: string, open: Open): void {
     assert.ok(matchesFilter(value, { a: { b: 1 } }));
     assert.ok(matchesFilter(value, { a: { b: { $lt: 2 } }, none: null, missing: null }));
     assert.ok(matchesFilter(value, { text: { $gt: 9 }, list: ["x"] }));
+    assert.ok(matchesFilter(value, { a: { $eq: { c: [1, 2], b: 1 } } }));
+    assert.ok(!matchesFilter(value, { list: ["x", "y"] }) && !matchesFilter(value, { list: { 0: "x" } }));
     assert.ok(!matchesFilter(value, { list: { $gt: 1 } }));
     assert.ok(!matchesFilter(value, { a: { b: { $unknown: 1 } } }));
   });
