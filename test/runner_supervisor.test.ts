@@ -90,7 +90,7 @@ test("runs share a process until it is full, then a second starts, then a run wa
     assert.equal(pids[2], pids[3]);
     assert.notEqual(pids[0], pids[2]);
     assert.deepEqual(
-      supervisor.processes().map(({ runs, state, version_id }) => [runs, state, version_id]),
+      supervisor.processes().map(({ seats, state, version_id }) => [seats, state, version_id]),
       [
         [2, "ready", "ver_1"],
         [2, "ready", "ver_1"],
@@ -138,7 +138,7 @@ test("a released seat is free once the run in it, which the release cancels, is 
     const slot = await supervisor.acquire(wish(1, { runner }));
     const run = slot.run(start("run_1", { act: "wait" }));
     slot.release();
-    assert.equal(supervisor.processes()[0]!.runs, 1);
+    assert.equal(supervisor.processes()[0]!.seats, 1);
     await supervisor.acquire(wish(2, { runner }));
     assert.equal(run.finished, true);
   }));
@@ -149,7 +149,7 @@ test("a thread returns to the process that holds its state", () =>
     for (let log = 1; log <= 4; log++) slots.push(await supervisor.acquire(wish(log)));
     const pids = slots.map((slot) => slot.pid);
     for (const slot of slots) slot.release();
-    await until(() => supervisor.processes().every(({ runs }) => runs === 0), "all seats are free");
+    await until(() => supervisor.processes().every(({ seats }) => seats === 0), "all seats are free");
     for (const log of [3, 1, 4, 2]) {
       const slot = await supervisor.acquire(wish(log));
       assert.equal(slot.pid, pids[log - 1]);
@@ -237,14 +237,26 @@ test("an acquire overtaken by a reload gets the new process, and a reload ends a
     await supervisor.acquire(wish(2));
   }));
 
-test("load starts a process and says what it loaded, or throws its error; the next acquire uses that process", () =>
+test("load starts a process and says what its agent is made of, or throws its error; the next acquire uses that process", () =>
   supervised(async (supervisor) => {
     await assert.rejects(supervisor.load(wish(1, { entrypoint: "fail" })), { name: "LoadError" });
     supervisor.reload("ver_1");
-    const { schemas } = await supervisor.load(wish(1));
+    const structure = await supervisor.load(wish(1));
     const slot = await supervisor.acquire(wish(1));
-    assert.deepEqual(schemas, { pid: slot.pid! });
+    assert.deepEqual(structure?.schemas.state_schema, { pid: slot.pid! });
   }));
+
+for (const entrypoint of ["mute", "long"]) {
+  test(`an agent whose framework is ${entrypoint} about what it is made of is loaded all the same`, () =>
+    supervised(
+      async (supervisor) => {
+        assert.equal(await supervisor.load(wish(1, { entrypoint })), null);
+        await supervisor.acquire(wish(1, { entrypoint }));
+        assert.equal(supervisor.processes().length, 1);
+      },
+      { limits: { describeTimeoutMs: 300 } },
+    ));
+}
 
 test("processes with other variables than the request's are replaced", () =>
   supervised(async (supervisor) => {
@@ -313,7 +325,7 @@ test("a lone run has its process to itself until it leaves, and others are seate
     assert.equal((await supervisor.acquire(wish(3))).pid, first.pid);
     const waiting = supervisor.acquire(wish(4));
     assert.deepEqual(
-      supervisor.processes().map(({ runs }) => runs),
+      supervisor.processes().map(({ seats }) => seats),
       [2, 1],
     );
     lone.release();
@@ -325,7 +337,7 @@ test("a lone run takes a process that is empty", () =>
   supervised(async (supervisor) => {
     const slot = await supervisor.acquire(wish(1));
     slot.release();
-    await until(() => supervisor.processes()[0]?.runs === 0, "the process is empty");
+    await until(() => supervisor.processes()[0]?.seats === 0, "the process is empty");
     assert.equal((await supervisor.acquire(wish(2, { alone: true }))).pid, slot.pid);
   }));
 

@@ -50,7 +50,13 @@ export interface CompiledGraph {
   streamEvents(input: unknown, options: RunnableConfig): AsyncIterable<StreamEvent>;
   getState(config: RunnableConfig): Promise<StateSnapshot>;
   updateState(config: RunnableConfig, values: unknown, asNode?: string): Promise<RunnableConfig>;
-  getGraphAsync?(): Promise<{ toJSON(): unknown }>;
+  getGraphAsync?(options?: { xray?: number }): Promise<{ toJSON(): unknown }>;
+  getSubgraphsAsync?(
+    namespace: string | undefined,
+    recurse: boolean,
+  ): AsyncIterable<[namespace: string, graph: CompiledGraph]>;
+  /** Of a StateGraph, not of a functional one: its channels by key, as they were defined. */
+  builder?: Partial<Record<"_inputDefinition" | "_outputDefinition" | "_schemaDefinition", object>>;
   checkpointer?: unknown;
   store?: unknown;
   config?: RunnableConfig;
@@ -107,6 +113,8 @@ export type Classes = {
   DeltaSnapshot?: new (value: unknown) => object;
 };
 
+export type SchemaSide = "input" | "output" | "state" | "config";
+
 /** Everything of the project's LangGraph that the host needs. */
 export type Framework = {
   classes: Classes & { Command: new (fields: Record<string, unknown>) => object };
@@ -115,5 +123,7 @@ export type Framework = {
   stores?: StoreClasses;
   /** The version of checkpoints this LangGraph writes: below 4, pushed tasks stand in `pending_sends`. */
   checkpointVersion: number;
+  /** LangGraph's own reading of states that were defined by zod or a schema; undefined for any other. */
+  schemaOf: (graph: CompiledGraph, side: SchemaSide) => Promise<unknown>;
   callbackHandler: (methods: Record<string, unknown>) => object;
 };

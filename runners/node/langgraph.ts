@@ -1,5 +1,6 @@
 /** Executes runs of a LangGraph graph, and updates of its state, with our checkpointer attached. */
 import { isObject, type Json } from "../../src/core/json.ts";
+import type { Structure } from "../../src/core/structure.ts";
 import type { RunStart } from "../../src/runner/protocol.ts";
 import { decideContinuation } from "./continuation.ts";
 import { unescapeTags } from "./decode.ts";
@@ -16,6 +17,7 @@ import { RunStore } from "./run_store.ts";
 import { SaverState, saverClass } from "./saver.ts";
 import { type CheckpointReport, toShown, visibleValues } from "./shown.ts";
 import { type Chunk, callbacksWith, type DebugEntry, StreamEvents, toolEvents } from "./stream.ts";
+import { describeGraph } from "./structure.ts";
 import { copyCheckpoint, type LiveTuple } from "./tuple.ts";
 import type { WarmStates } from "./warm.ts";
 
@@ -27,10 +29,9 @@ type Attached = {
   single?: string;
 };
 
-type HostOptions = { warm: WarmStates; embedder: Embedder | undefined; drawing: Json | undefined };
+type HostOptions = { warm: WarmStates; embedder: Embedder | undefined };
 
 export class LangGraphHost implements Host {
-  readonly graph?: Json;
   readonly #graph: CompiledGraph;
   readonly #framework: Framework;
   readonly #warm: WarmStates;
@@ -40,7 +41,7 @@ export class LangGraphHost implements Host {
   /** Said once: what of the user's own is not used. */
   readonly #replaced: string[] = [];
 
-  constructor(graph: CompiledGraph, framework: Framework, { warm, embedder, drawing }: HostOptions) {
+  constructor(graph: CompiledGraph, framework: Framework, { warm, embedder }: HostOptions) {
     this.#graph = graph;
     this.#framework = framework;
     this.#warm = warm;
@@ -55,7 +56,10 @@ export class LangGraphHost implements Host {
       this.#replaced.push(
         "The store compiled into the graph is replaced: the server keeps the deployment's store items.",
       );
-    if (drawing !== undefined) this.graph = drawing;
+  }
+
+  describe(): Promise<Structure> {
+    return describeGraph(this.#graph, this.#framework);
   }
 
   async run(start: RunStart, pipe: RunPipe, signal: AbortSignal): Promise<Done> {

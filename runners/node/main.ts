@@ -15,7 +15,6 @@ import { captureOutput, withLogs } from "./logs.ts";
 import { endWithServer } from "./orphan.ts";
 import { type Done, RunPipe } from "./pipe.ts";
 import { findClasses, findFramework, toGraph } from "./project.ts";
-import { safely } from "./shown.ts";
 import { WarmStates } from "./warm.ts";
 import { Wire } from "./wire.ts";
 
@@ -48,6 +47,9 @@ function receive(message: ServerMessage): void {
     case "load":
       void load(message);
       break;
+    case "describe":
+      void describe();
+      break;
     case "run":
       // Said before the user's code may block the loop: the run has arrived, its silence is its own.
       alive();
@@ -79,7 +81,7 @@ async function load(message: Load): Promise<void> {
   maxUnacknowledged = message.max_unacknowledged_bytes;
   try {
     host = await open(message);
-    wire.send({ type: "loaded", ...(host.graph !== undefined && { graph: host.graph }) });
+    wire.send({ type: "loaded" });
   } catch (error) {
     wire.send({ type: "load_failed", error: { ...describeError(error), code: "load_failed" } });
   }
@@ -99,6 +101,12 @@ async function embed({ request_id, ...request }: Extract<ServerMessage, { type: 
   }
 }
 
+/** Whatever fails here is only not said. */
+async function describe(): Promise<void> {
+  const structure = host ? await host.describe().catch(() => null) : null;
+  wire.send({ type: "described", structure });
+}
+
 async function open({ framework, entrypoint, directory, max_warm_bytes, store }: Load): Promise<Host> {
   const { value, entry } = await loadEntrypoint(directory, entrypoint);
   if (store?.index) embedder = await openEmbedder(directory, store.index);
@@ -107,14 +115,9 @@ async function open({ framework, entrypoint, directory, max_warm_bytes, store }:
     return new FunctionHost(value as AgentFunction, await findClasses(entry), embedder);
   }
   const graph = await toGraph(value, entrypoint);
-  const drawing = await graph.getGraphAsync?.().then(
-    (drawn) => safely(JSON.parse(JSON.stringify(drawn.toJSON()))),
-    () => undefined,
-  );
   return new LangGraphHost(graph, await findFramework(graph, entry), {
     warm: new WarmStates(max_warm_bytes),
     embedder,
-    drawing,
   });
 }
 

@@ -6,6 +6,7 @@ import type {
   Framework,
   MessageClass,
   SaverBase,
+  SchemaSide,
   StoreClasses,
 } from "./framework.ts";
 import { importFile, loadedBuilds, resolvePackage } from "./load.ts";
@@ -75,7 +76,26 @@ export async function findFramework(graph: CompiledGraph, entry: string): Promis
     BaseCheckpointSaver,
     ...(BaseStore && { stores: { BaseStore, ...(AsyncBatchedStore && { AsyncBatchedStore }) } }),
     checkpointVersion: emptyCheckpoint().v,
+    schemaOf: schemaReader(path, build),
     callbackHandler: (methods) => BaseCallbackHandler.fromMethods(methods),
+  };
+}
+
+const SCHEMA_FUNCTIONS: Record<SchemaSide, string> = {
+  input: "getInputTypeSchema",
+  output: "getOutputTypeSchema",
+  state: "getStateTypeSchema",
+  config: "getConfigTypeSchema",
+};
+
+/** Imported when it is first asked: no run needs it. Versions that lack the module know no schemas. */
+function schemaReader(path: string, build: Build): Framework["schemaOf"] {
+  let functions: Promise<Exports> | undefined;
+  return async (graph, side) => {
+    const file = resolvePackage(`${LANGGRAPH}/zod/schema`, path, build);
+    functions ??= file ? importFile(file, build) : Promise.resolve({});
+    const read = (await functions)[SCHEMA_FUNCTIONS[side]];
+    return typeof read === "function" ? read(graph) : undefined;
   };
 }
 

@@ -4,11 +4,13 @@
  */
 import type { Artifact } from "../core/artifact.ts";
 import type { Checkpoint, ThreadState } from "../core/checkpoint.ts";
-import type { Deployment, Framework, Variable, Version, VersionDetails } from "../core/deployment.ts";
+import type { Deployment, Framework, Variable, Version } from "../core/deployment.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { isLastEvent, type RunStatus, type ThreadStatus } from "../core/moves.ts";
+import type { Operations } from "../core/operations.ts";
 import type { AcceptedRun, Environment, Run, RunRequest } from "../core/run.ts";
 import type { NewSchedule, Schedule, SchedulePatch } from "../core/schedule.ts";
+import type { VersionStructure } from "../core/structure.ts";
 import type { Thread, Ttl } from "../core/thread.ts";
 import type { Delivery, NewWebhook, Webhook } from "../core/webhook.ts";
 import { ApiError } from "./errors.ts";
@@ -323,8 +325,17 @@ export class CrewshipClient {
       query: { limit, cursor },
     });
   }
-  getVersion(deployment_id: string, version_id: string, options?: CallOptions): Promise<VersionDetails> {
+  getVersion(deployment_id: string, version_id: string, options?: CallOptions): Promise<Version> {
     return this.#http.json("GET", deploymentPath(deployment_id, "versions", version_id), options);
+  }
+
+  /** What the version's agent is made of: its graph drawn, its schemas, its subgraphs, its crew. */
+  getStructure(deployment_id: string, version_id: string, options?: CallOptions): Promise<VersionStructure> {
+    return this.#http.json(
+      "GET",
+      deploymentPath(deployment_id, "versions", version_id, "structure"),
+      options,
+    );
   }
   /** The lines of a build as `build.output`, to its end: `build.ready` or `build.failed`. */
   buildEvents(
@@ -385,6 +396,19 @@ export class CrewshipClient {
   ): Promise<NewApiKey> {
     return this.#http.json("POST", "/v1/keys", { ...options, body: key });
   }
+  /**
+   * Tells which threads and runs have changed, until its signal aborts: `changed` events, whose data is a Change. A new
+   * connection begins with one that is not complete.
+   */
+  watchChanges(options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
+    return this.#http.events("/v1/changes", options, () => false);
+  }
+
+  /** What the server is doing right now, on all its nodes. */
+  getOperations(options?: CallOptions): Promise<Operations> {
+    return this.#http.json("GET", "/v1/operations", options);
+  }
+
   async deleteKey(key_id: string, options?: CallOptions): Promise<void> {
     await this.#http.send("DELETE", `/v1/keys/${encodeURIComponent(key_id)}`, options);
   }

@@ -5,7 +5,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, type MetricObjectWithValues, Registry } from "prom-client";
 import type { RunStatus } from "../core/moves.ts";
-import type { ProcessState } from "../runner/supervisor.ts";
+import type { AgentProcessState } from "../core/operations.ts";
 import type { Queryable } from "../store/database.ts";
 import { liveRuns } from "../store/leases.ts";
 
@@ -16,7 +16,7 @@ const FAST_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 const SLOW_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
 
 /** What a look asks of the node. */
-type Sources = { database: Queryable; supervisor: { processes(): ProcessState[] } };
+type Sources = { database: Queryable; supervisor: { processes(): AgentProcessState[] } };
 type OverRun = {
   status: RunStatus;
   created_at: string;

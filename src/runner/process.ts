@@ -6,12 +6,14 @@ import { isDeepStrictEqual } from "node:util";
 import type { Framework } from "../core/deployment.ts";
 import type { Json } from "../core/json.ts";
 import { type StoreSettings, storeSettings } from "../core/store_settings.ts";
+import type { Structure } from "../core/structure.ts";
 import { type Child, type Exit, signalGroup } from "./child.ts";
 import { AgentLost, EmbedError, LoadError } from "./errors.ts";
 import {
   DRAIN_MS,
   KILL_CONFIRM_MS,
   MAX_LINE_BYTES,
+  MAX_STRUCTURE_BYTES,
   MAX_UNACKNOWLEDGED_BYTES,
   MAX_UNSENT_BYTES,
   MB,
@@ -57,9 +59,6 @@ export type AgentProcessOptions = {
   limits?: Partial<ProcessLimits>;
 };
 
-/** What the runner says of the agent it loaded. */
-export type LoadedAgent = { schemas: Json | null; graph: Json | null };
-
 export class AgentProcess {
   /** Resolves, never rejects, when the process is gone; the value says why. */
   readonly ended: Promise<AgentLost>;
@@ -72,7 +71,7 @@ export class AgentProcess {
   readonly #embedding = new Map<number, PromiseWithResolvers<RunnerMessageOf<"embedded">>>();
   #embeds = 0;
   readonly #lines = new LineCutter(MAX_LINE_BYTES);
-  readonly #loading = Promise.withResolvers<LoadedAgent>();
+  readonly #loading = Promise.withResolvers<void>();
   readonly #ending = Promise.withResolvers<AgentLost>();
   readonly #host: RunHost;
   #child: Child | undefined;
@@ -83,6 +82,7 @@ export class AgentProcess {
   #exit: Exit | undefined;
   #silentMs = 0;
   #memoryMb = 0;
+  #described: PromiseWithResolvers<Structure | null> | undefined;
   readonly #timers = new Set<NodeJS.Timeout>();
 
   constructor(options: AgentProcessOptions) {
@@ -113,6 +113,11 @@ export class AgentProcess {
     return this.#memoryMb;
   }
 
+  /** The runs in it. */
+  get runIds(): string[] {
+    return [...this.#runs.keys()].filter((id) => id.startsWith("run_"));
+  }
+
   /** True while a run is behind and nothing is read from the process. */
   get readingPaused(): boolean {
     return this.#child?.pipe.isPaused() ?? false;
@@ -129,7 +134,7 @@ export class AgentProcess {
   }
 
   /** Starts the process and loads the agent. Rejects with a LoadError; the process is then gone or going. */
-  start(): Promise<LoadedAgent> {
+  start(): Promise<void> {
     if (this.#phase !== "new") throw new Error("An agent process starts once.");
     this.#phase = "loading";
     this.#options.launch().then(
@@ -145,6 +150,21 @@ export class AgentProcess {
       }
     });
     return this.#loading.promise;
+  }
+
+  /**
+   * What the loaded agent is made of. Null: it has nothing to say, took too long, said too much, or is gone. Never
+   * rejects.
+   */
+  describe(): Promise<Structure | null> {
+    if (this.#phase !== "loaded") return Promise.resolve(null);
+    if (!this.#described) {
+      const described = Promise.withResolvers<Structure | null>();
+      this.#described = described;
+      this.#after(this.#limits.describeTimeoutMs, () => described.resolve(null));
+      this.#send({ type: "describe" });
+    }
+    return this.#described.promise;
   }
 
   /** Starts a run. Aborting the signal cancels it; the messages go on until its end. */
@@ -287,7 +307,7 @@ export class AgentProcess {
         if (this.#phase !== "loading") throw new Error("a second loaded");
         this.#phase = "loaded";
         this.#watchSilence();
-        this.#loading.resolve({ schemas: message.schemas ?? null, graph: message.graph ?? null });
+        this.#loading.resolve();
         return;
       case "load_failed":
         this.#loading.reject(new LoadError(this.#options.mask?.error(message.error) ?? message.error));
@@ -296,6 +316,12 @@ export class AgentProcess {
       case "embedded":
         this.#embedding.get(message.request_id)?.resolve(message);
         return;
+      case "described": {
+        const { structure } = message;
+        const tooLong = bytes > MAX_STRUCTURE_BYTES;
+        this.#described?.resolve(structure && !tooLong ? this.#masked(structure) : null);
+        return;
+      }
       case "alive":
         this.#unheard.clear();
         this.#remember(message.memory_mb);
@@ -308,6 +334,10 @@ export class AgentProcess {
         run.deliver(this.#options.mask?.message(message) ?? message, bytes);
       }
     }
+  }
+
+  #masked(structure: Structure): Structure {
+    return this.#options.mask?.structure(structure) ?? structure;
   }
 
   #remember(memoryMb: number): void {
@@ -369,6 +399,7 @@ export class AgentProcess {
     }
     for (const run of this.#runs.values()) run.lose(loss);
     for (const answer of this.#embedding.values()) answer.reject(loss);
+    this.#described?.resolve(null);
     this.#ending.resolve(loss);
   }
 

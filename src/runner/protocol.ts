@@ -10,8 +10,10 @@ import { type Static, Type } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Framework } from "../core/deployment.ts";
 import type { Json, JsonObject } from "../core/json.ts";
+import { Nullable } from "../core/schema.ts";
 import { StoreOperation } from "../core/store_item.ts";
 import type { StoreSettings } from "../core/store_settings.ts";
+import { Structure } from "../core/structure.ts";
 
 const Encoded = Type.Unsafe<Json>(Type.Unknown());
 const Text = Type.String();
@@ -40,12 +42,10 @@ const Shown = Type.Object({
 /** Runner → server. `run_id` names a run or, for `POST state`, an update (`upd_…`). */
 export const RunnerMessage = Type.Union([
   Type.Object({ type: Type.Literal("ready") }),
-  Type.Object({
-    type: Type.Literal("loaded"),
-    schemas: Type.Optional(Encoded),
-    graph: Type.Optional(Encoded),
-  }),
+  Type.Object({ type: Type.Literal("loaded") }),
   Type.Object({ type: Type.Literal("load_failed"), error: AgentError }),
+  /** The answer to `describe`; null: there is nothing to say, or the framework failed to say it. */
+  Type.Object({ type: Type.Literal("described"), structure: Nullable(Structure) }),
   Type.Object({
     type: Type.Literal("event"),
     run_id: Text,
@@ -230,6 +230,8 @@ export type ServerMessage =
       /** `[store]` in crewship.toml; absent where it says nothing. */
       store?: StoreSettings;
     }
+  /** What the loaded agent is made of; asked when a version is built or its folder has changed, never for a run. */
+  | { type: "describe" }
   | ({ type: "run" } & RunStart)
   /** POST state: apply `values` as the node `as_node` at `checkpoint_id` (or the head), answer with `done`. */
   | ({ type: "update"; values: Json; as_node: string | null } & RunStart)

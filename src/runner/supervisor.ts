@@ -5,7 +5,9 @@
 import { availableParallelism } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../core/json.ts";
+import type { AgentProcessState } from "../core/operations.ts";
 import { Problem } from "../core/problem.ts";
+import type { Structure } from "../core/structure.ts";
 import type { Child } from "./child.ts";
 import { spawnRunner } from "./command.ts";
 import { Forks } from "./forks.ts";
@@ -13,7 +15,7 @@ import { PROCESS_LIMITS, type ProcessLimits } from "./limits.ts";
 import { type Mask, maskOf } from "./mask.ts";
 import type { OnOutput } from "./output.ts";
 import { type AgentVersion, type Hosted, Pool } from "./pool.ts";
-import { AgentProcess, type LoadedAgent } from "./process.ts";
+import { AgentProcess } from "./process.ts";
 import type { EmbedRequest, RunStart } from "./protocol.ts";
 import type { AgentRun } from "./run.ts";
 import { unlessAborted } from "./unless_aborted.ts";
@@ -46,29 +48,16 @@ export type AcquireRequest = LoadRequest & {
   alone: boolean;
 };
 
-/** A line of `processes()`, for operations. */
-export type ProcessState = {
-  pid: number | null;
-  version_id: string;
-  environment: string;
-  state: "loading" | "ready" | "draining";
-  runs: number;
-  memory_mb: number;
-  started_at: string;
-};
-
 /** A seat in a process, for one run or update after another until it is released. */
 export class Slot {
-  readonly agent: LoadedAgent;
   readonly #pool: Pool;
   readonly #hosted: Hosted;
   readonly #runs: AgentRun[] = [];
   #released = false;
 
-  constructor(pool: Pool, hosted: Hosted, agent: LoadedAgent) {
+  constructor(pool: Pool, hosted: Hosted) {
     this.#pool = pool;
     this.#hosted = hosted;
-    this.agent = agent;
   }
 
   get pid(): number | undefined {
@@ -126,8 +115,8 @@ export class Supervisor {
         return undefined;
       }
       try {
-        const agent = await unlessAborted(hosted.loading, request.signal);
-        if (!hosted.draining) return new Slot(pool, hosted, agent);
+        await unlessAborted(hosted.loading, request.signal);
+        if (!hosted.draining) return new Slot(pool, hosted);
         pool.leave(hosted);
         return undefined;
       } catch (error) {
@@ -138,12 +127,16 @@ export class Supervisor {
     });
   }
 
-  /** Starts a process of the version now, unless one is there, and says what it loaded. Throws a LoadError. */
-  load(request: LoadRequest): Promise<LoadedAgent> {
+  /**
+   * Starts a process of the version now, unless one is there, and asks what its agent is made of; null: nobody says.
+   * Throws a LoadError.
+   */
+  load(request: LoadRequest): Promise<Structure | null> {
     return this.#inPool(request, async (pool) => {
       const hosted = pool.present() ?? pool.start();
       try {
-        return await unlessAborted(hosted.loading, request.signal);
+        await unlessAborted(hosted.loading, request.signal);
+        return await unlessAborted(hosted.process.describe(), request.signal);
       } catch (error) {
         if (hosted.superseded) return undefined;
         throw error;
@@ -158,14 +151,15 @@ export class Supervisor {
     }
   }
 
-  processes(): ProcessState[] {
+  processes(): AgentProcessState[] {
     return [...this.#pools.values()].flatMap((pool) =>
       pool.hosted.map((hosted) => ({
         pid: hosted.process.pid ?? null,
         version_id: pool.version.version_id,
         environment: pool.environment,
         state: hosted.draining ? "draining" : hosted.loaded ? "ready" : "loading",
-        runs: hosted.seats,
+        seats: hosted.seats,
+        run_ids: hosted.process.runIds,
         memory_mb: hosted.process.memoryMb,
         started_at: hosted.startedAt,
       })),

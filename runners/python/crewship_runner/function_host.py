@@ -80,12 +80,12 @@ class Context:
 
 
 class FunctionHost:
-    graph = None
-    schemas = None
-
     def __init__(self, agent: Callable[..., Any], embedder: Embedder | None) -> None:
         self._agent = agent
         self._embedder = embedder
+
+    async def describe(self) -> None:
+        return None
 
     async def run(self, start: dict, pipe: RunPipe, cancel: Cancel) -> dict:
         state = await KeptState.open(start, pipe)

@@ -20,7 +20,8 @@ from .encode import EncodingError, encode
 from .errors import CodedError
 from .langgraph_context import keep_config_in_context
 from .langgraph_input import Start
-from .langgraph_load import drawing, schemas, to_graph
+from .langgraph_load import to_graph
+from .langgraph_structure import describe_graph
 from .memory import ThreadMemory
 from .output import changes
 from .pipe import RunPipe
@@ -85,8 +86,6 @@ class Ability:
 
 class LangGraphHost:
     def __init__(self, graph: Any, config: RunnableConfig, warm: WarmStates, store_of: StoreOf) -> None:
-        self.graph = drawing(graph)
-        self.schemas = schemas(graph)
         self._graph = graph
         self._config = config
         self._ability = Ability(graph)
@@ -96,6 +95,9 @@ class LangGraphHost:
         self._replaced = [REPLACED] if graph.checkpointer not in (None, True, False) else []
         if CrewshipStore is not None and getattr(graph, "store", None) is not None:
             self._replaced.append(REPLACED_STORE)
+
+    async def describe(self) -> dict:
+        return describe_graph(self._graph)
 
     async def run(self, start: dict, pipe: RunPipe, cancel: Cancel) -> dict:
         replaced, self._replaced = self._replaced, []

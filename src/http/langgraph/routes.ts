@@ -4,6 +4,7 @@ import * as assistants from "./assistants.ts";
 import * as runs from "./runs.ts";
 import * as states from "./states.ts";
 import * as store from "./store.ts";
+import * as structures from "./structures.ts";
 import * as system from "./system.ts";
 import * as threads from "./threads.ts";
 
@@ -34,6 +35,10 @@ export const langGraphRoutes: readonly Route[] = [
   row("GET",    "/assistants/{assistant_id}",            "read", assistants.get),
   row("PATCH",  "/assistants/{assistant_id}",            "run",  assistants.patch),
   row("DELETE", "/assistants/{assistant_id}",            "run",  assistants.remove),
+  row("GET",    "/assistants/{assistant_id}/graph",      "read", structures.graph),
+  row("GET",    "/assistants/{assistant_id}/schemas",    "read", structures.schemas),
+  row("GET",    "/assistants/{assistant_id}/subgraphs",  "read", structures.subgraphs),
+  row("GET",    "/assistants/{assistant_id}/subgraphs/{namespace}", "read", structures.subgraphs),
   row("POST",   "/assistants/{assistant_id}/versions",   "read", assistants.versions),
   row("POST",   "/assistants/{assistant_id}/latest",     "run",  assistants.latest),
   row("POST",   "/threads",                              "run",  threads.create),

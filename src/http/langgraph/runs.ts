@@ -173,7 +173,10 @@ async function join(
   reply: FastifyReply,
 ): Promise<Answer> {
   const { langgraph } = await readRequest(app.node.database, run.log_id, run.run_id);
-  const modes = [query.stream_mode ?? []].flat().flatMap((names) => names.split(","));
+  const modes = [query.stream_mode ?? []]
+    .flat()
+    .flatMap((names) => names.split(","))
+    .filter(Boolean);
   if (run.thread_id !== null) reply.header("location", streamPath(run));
   return streamRun(app, run, request, reply, {
     modes: modes.length > 0 ? modes : (langgraph?.stream_mode ?? ["values"]),
