@@ -2,6 +2,7 @@
 import type { Route } from "../routes.ts";
 import * as assistants from "./assistants.ts";
 import * as crons from "./crons.ts";
+import * as protocol from "./protocol.ts";
 import * as runs from "./runs.ts";
 import * as states from "./states.ts";
 import * as structures from "./structures.ts";
@@ -52,6 +53,8 @@ export const langGraphRoutes: readonly Route[] = [
   row("GET",    "/threads/{thread_id}/history",          "read", states.listHistory),
   row("POST",   "/threads/{thread_id}/history",          "read", states.searchHistory),
   row("GET",    "/threads/{thread_id}/stream",           "read", threadStream.stream),
+  row("POST",   "/threads/{thread_id}/commands",         "run",  protocol.commands),
+  row("POST",   "/threads/{thread_id}/stream/events",    "read", protocol.events),
   row("POST",   "/threads/{thread_id}/runs",             "run",  runs.create),
   row("POST",   "/threads/{thread_id}/runs/stream",      "run",  runs.stream),
   row("POST",   "/threads/{thread_id}/runs/wait",        "run",  runs.wait),
