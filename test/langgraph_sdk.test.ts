@@ -507,6 +507,107 @@ for (const language of languages) {
       await client.runs.cancel(left.thread_id, left.run_id, true);
     });
 
+    test("a thread's stream tells its runs one after another, and goes on after any frame", async () => {
+      const { thread_id } = await client.threads.create();
+      for (const count of [1, 2])
+        await client.runs.wait(thread_id, "agent", { input: { do: "steps", count } });
+      const read = async (lastEventId: string, many: number) => {
+        const gone = new AbortController();
+        const parts: Part[] = [];
+        const streamMode = ["run_modes", "lifecycle", "state_update"] as const;
+        const options = { lastEventId, streamMode: [...streamMode], signal: gone.signal };
+        for await (const part of client.threads.joinStream(thread_id, options)) {
+          parts.push(part as Part);
+          if (parts.length === many) break;
+        }
+        gone.abort();
+        return parts;
+      };
+      const all = await read("-", 16);
+      assert.deepEqual(
+        (of(all, "lifecycle") as Values[]).map(({ event }) => event),
+        ["started", "completed", "started", "completed"],
+      );
+      assert.deepEqual((of(all, "state_update") as Values[]).at(-1).values.log, ["1 steps", "2 steps"]);
+      assert.deepEqual(await read(all[4]!.id!, 11), all.slice(5));
+    });
+
+    test("the newest protocol starts a run, tells its messages and states, and answers its question", async () => {
+      const thread = client.threads.stream(randomUUID(), { assistantId: "agent" });
+      const texts: Promise<string>[] = [];
+      const reading = (async () => {
+        for await (const message of thread.messages) texts.push(Promise.resolve(message.text));
+      })();
+      const { run_id } = (await thread.run.start({
+        input: { do: "chat", messages: user("hi there") },
+      })) as Values;
+      assert.match(run_id, /^[0-9a-f-]{36}$/);
+      const values = (await thread.output) as Values;
+      assert.deepEqual(
+        values.messages.map(({ content }: Values) => content),
+        ["hi there", "you said hi there"],
+      );
+      await reading;
+      assert.deepEqual(await Promise.all(texts), ["you said hi there"]);
+      await thread.close();
+      const asking = client.threads.stream(randomUUID(), { assistantId: "agent" });
+      await asking.run.start({ input: { do: "ask" } });
+      await asking.output;
+      assert.equal(asking.interrupted, true);
+      const [question] = asking.interrupts;
+      assert.equal(question!.payload, "which one?");
+      await asking.input.respond({
+        interrupt_id: question!.interruptId,
+        response: "this",
+        namespace: [],
+      } as never);
+      const { run_id: answering } = (await client.runs.list(asking.threadId, { limit: 1 }))[0]!;
+      const answered = (await client.runs.join(asking.threadId, answering)) as Values;
+      assert.deepEqual(answered.log, ["answer: this"]);
+      await asking.close();
+    });
+
+    test("crons start runs at their times, are changed, found, paused and deleted", async () => {
+      const { thread_id } = await client.threads.create();
+      const cron = await client.crons.createForThread(thread_id, "agent", {
+        schedule: "* * * * * *",
+        input: { do: "steps", count: 1 },
+        metadata: { kind: "each second" },
+      });
+      const { cron_id } = cron as Values;
+      const begun = async () =>
+        (await client.runs.list(thread_id)).filter(({ status }) => status === "success");
+      for (const deadline = performance.now() + 30_000; (await begun()).length < 2; ) {
+        assert.ok(performance.now() < deadline, "its runs come");
+        const live = await client.runs.list(thread_id, { limit: 1 });
+        if (live[0]) await client.runs.join(thread_id, live[0].run_id);
+      }
+      const [found] = await client.crons.search({ assistantId: "agent", threadId: thread_id });
+      assert.equal(found!.cron_id, cron_id);
+      assert.equal(await client.crons.count({ metadata: { kind: "each second" } }), 1);
+      const paused = (await client.crons.update(cron_id, {
+        enabled: false,
+        timezone: "Europe/Berlin",
+      })) as Values;
+      assert.deepEqual(
+        [paused.enabled, paused.next_run_date, paused.timezone],
+        [false, null, "Europe/Berlin"],
+      );
+      const own = (await client.crons.create("agent", {
+        schedule: "0 9 * * 1",
+        input: { do: "steps", count: 1 },
+        onRunCompleted: "keep",
+        endTime: "2030-01-01T00:00:00Z",
+      })) as Values;
+      assert.deepEqual(
+        [own.thread_id, own.on_run_completed, own.end_time],
+        [null, "keep", "2030-01-01T00:00:00.000Z"],
+      );
+      for (const id of [cron_id, own.cron_id]) await client.crons.delete(id);
+      await assert.rejects(client.crons.delete(cron_id), status(404));
+      await assert.rejects(client.crons.create("agent", { schedule: "no cron", input: {} }), status(422));
+    });
+
     test("a request without a key, with a wrong body or for what is not there is refused with a detail", async () => {
       const call = async (method: string, path: string, body?: object, key = server.server.apiKey!) => {
         const answer = await fetch(server.server.url + path, {

@@ -126,6 +126,24 @@ export async function listRuns(
     order by runs.run_id desc limit ${limit}`);
 }
 
+/** The run with a number in its log. */
+export async function runIdByNumber(
+  q: Queryable,
+  log_id: number,
+  run_number: number,
+): Promise<string | undefined> {
+  const rows = await q.query<{ run_id: string }>(sql`
+    select run_id from runs where log_id = ${log_id} and run_number = ${run_number}`);
+  return first(rows)?.run_id;
+}
+
+/** The number of the log's run that began last; 0: none has. */
+export async function lastRunNumber(q: Queryable, log_id: number): Promise<number> {
+  const rows = await q.query<{ last: number | null }>(sql`
+    select max(run_number) as last from runs where log_id = ${log_id} and run_number is not null`);
+  return Number(first(rows)?.last ?? 0);
+}
+
 /** A client deleted it: nobody finds it any more. */
 export async function hideRun(tx: Queryable, run: { log_id: number; run_id: string }): Promise<void> {
   await tx.query(sql`update runs set hidden = 1 where log_id = ${run.log_id} and run_id = ${run.run_id}`);

@@ -1,11 +1,14 @@
 /** LangGraph's protocol on one screen: method, path, the role a key needs, and the endpoint. */
 import type { Route } from "../routes.ts";
 import * as assistants from "./assistants.ts";
+import * as crons from "./crons.ts";
+import * as protocol from "./protocol.ts";
 import * as runs from "./runs.ts";
 import * as states from "./states.ts";
 import * as store from "./store.ts";
 import * as structures from "./structures.ts";
 import * as system from "./system.ts";
+import * as threadStream from "./thread_stream.ts";
 import * as threads from "./threads.ts";
 
 const row = (
@@ -55,6 +58,9 @@ export const langGraphRoutes: readonly Route[] = [
   row("GET",    "/threads/{thread_id}/state/{checkpoint_id}", "read", states.getAt),
   row("GET",    "/threads/{thread_id}/history",          "read", states.listHistory),
   row("POST",   "/threads/{thread_id}/history",          "read", states.searchHistory),
+  row("GET",    "/threads/{thread_id}/stream",           "read", threadStream.stream),
+  row("POST",   "/threads/{thread_id}/commands",         "run",  protocol.commands),
+  row("POST",   "/threads/{thread_id}/stream/events",    "read", protocol.events),
   row("POST",   "/threads/{thread_id}/runs",             "run",  runs.create),
   row("POST",   "/threads/{thread_id}/runs/stream",      "run",  runs.stream),
   row("POST",   "/threads/{thread_id}/runs/wait",        "run",  runs.wait),
@@ -69,5 +75,12 @@ export const langGraphRoutes: readonly Route[] = [
   row("POST",   "/runs/wait",                            "run",  runs.waitStateless),
   row("POST",   "/runs/batch",                           "run",  runs.batch),
   row("POST",   "/runs/cancel",                          "run",  runs.cancelMany),
+  row("POST",   "/runs/crons",                           "run",  crons.create),
+  row("POST",   "/threads/{thread_id}/runs/crons",       "run",  crons.createForThread),
+  row("POST",   "/runs/crons/search",                    "read", crons.search),
+  row("POST",   "/runs/crons/count",                     "read", crons.count),
+  row("GET",    "/runs/crons/{cron_id}",                 "read", crons.get),
+  row("PATCH",  "/runs/crons/{cron_id}",                 "run",  crons.patch),
+  row("DELETE", "/runs/crons/{cron_id}",                 "run",  crons.remove),
   row("GET",    "/runs/{run_id}/stream",                 "read", runs.joinStreamStateless),
 ];

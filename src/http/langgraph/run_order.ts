@@ -127,7 +127,7 @@ async function nameGraph(
   );
 }
 
-function requestOf(body: RunCreate, { assistant_id }: AssistantRow): LangGraphRequest {
+export function requestOf(body: RunCreate, { assistant_id }: AssistantRow): LangGraphRequest {
   const { input: _, command: __, ...kwargs } = body;
   return {
     assistant_id,
@@ -144,7 +144,7 @@ function present(fields: object): object {
   );
 }
 
-function translate(body: RunCreate, assistant: AssistantRow): RunRequest {
+export function translate(body: RunCreate, assistant: AssistantRow): RunRequest {
   const command = present(body.command ?? {}) as RunRequest["command"] & object;
   const hasCommand = Object.keys(command).length > 0;
   const checkpoint_id = body.checkpoint?.checkpoint_id ?? body.checkpoint_id;

@@ -84,7 +84,7 @@ function placeOf({ headers }: FastifyRequest): Place {
 }
 
 /** What the metadata of each message says of its run. */
-async function aboutRun(app: App, run: RunRow) {
+export async function aboutRun(app: App, run: RunRow) {
   const { langgraph } = await readRequest(app.node.database, run.log_id, run.run_id);
   const own = (await systemAssistants(app)).get(run.deployment_id);
   return {
