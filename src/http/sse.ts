@@ -15,6 +15,8 @@ type Stream = {
   wanted: (type: string) => boolean;
   pages: (signal: AbortSignal) => AsyncIterable<NumberedEvent[]>;
   id: (event: NumberedEvent) => string;
+  /** Each frame says when its event was committed. */
+  times?: boolean | undefined;
 };
 
 /** Aborts when the response is over, which it also is when the client is gone. */
@@ -66,7 +68,7 @@ export async function streamEvents(
     for await (const events of stream.pages(signal)) {
       if (signal.aborted) break;
       const sent = events.filter(({ type }) => stream.wanted(type) || isLastEvent(type));
-      const text = sent.map((event) => frame(stream.id(event), event)).join("");
+      const text = sent.map((event) => frame(stream.id(event), event, stream.times)).join("");
       // Reading on and on without a write would leave nobody else a turn.
       if (text === "") await nextTurn();
       else if (!raw.write(text)) await drained(raw, signal);
@@ -81,9 +83,14 @@ export async function streamEvents(
   }
 }
 
-function frame(id: string, { type, data, gone }: NumberedEvent): string {
-  return `id: ${id}\ndata: ${JSON.stringify({ type, data, ...(gone && { events_gone: gone }) })}\n\n`;
+function frame(id: string, { type, data, gone, at }: NumberedEvent, times: boolean | undefined): string {
+  const event = { type, data, ...(gone && { events_gone: gone }), ...(times && { at }) };
+  return `id: ${id}\ndata: ${JSON.stringify(event)}\n\n`;
 }
+
+export const TimesQuery = Type.Optional(
+  Type.Boolean({ default: false, description: "Each event says `at`, when it was committed." }),
+);
 
 /** `?types=`: names of event types with commas between; one that ends with `*` stands for all that begin so. */
 export const TypesQuery = Type.Optional(
