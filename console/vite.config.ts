@@ -10,6 +10,6 @@ export default defineConfig({
   root: import.meta.dirname,
   base: "/console/",
   plugins: [react(), tailwindcss()],
-  build: { target: "es2022", manifest: true, assetsInlineLimit: 0, chunkSizeWarningLimit: 700 },
+  build: { target: "es2022", assetsInlineLimit: 0, chunkSizeWarningLimit: 700 },
   server: { proxy: { "/v1": DEVELOPMENT_SERVER, "/console/session": DEVELOPMENT_SERVER } },
 });

@@ -79,8 +79,32 @@ export const runRoute = createRoute({
   component: lazyRouteComponent(() => import("./runs/run_page.tsx"), "RunPage"),
 });
 
+export const deploymentsRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/deployments",
+  component: lazyRouteComponent(() => import("./deployments/deployments_page.tsx"), "DeploymentsPage"),
+});
+
+export const deploymentTabs = ["graph", "versions", "schemas", "variables"] as const;
+
+export const deploymentRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/deployments/$deployment_id",
+  validateSearch: (search: Search) =>
+    set({ tab: oneOf(deploymentTabs, search.tab), version: text(search.version) }),
+  component: lazyRouteComponent(() => import("./deployments/deployment_page.tsx"), "DeploymentPage"),
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, threadsRoute, threadRoute, runsRoute, runRoute]),
+  routeTree: root.addChildren([
+    home,
+    threadsRoute,
+    threadRoute,
+    runsRoute,
+    runRoute,
+    deploymentsRoute,
+    deploymentRoute,
+  ]),
   basepath: "/console",
   defaultPreload: "intent",
   scrollRestoration: true,

@@ -1,6 +1,16 @@
 /** The way between the pages: at the side, or on a phone at the foot. */
 import { Link } from "@tanstack/react-router";
-import { LogOut, type LucideIcon, MessagesSquare, Monitor, Moon, Play, Search, Sun } from "lucide-react";
+import {
+  Boxes,
+  LogOut,
+  type LucideIcon,
+  MessagesSquare,
+  Monitor,
+  Moon,
+  Play,
+  Search,
+  Sun,
+} from "lucide-react";
 import { signOut } from "../api.ts";
 import { IconButton } from "../parts/button.tsx";
 import { classNames } from "../parts/class_names.ts";
@@ -10,6 +20,7 @@ import { Mark } from "./mark.tsx";
 const places = [
   { to: "/threads", name: "Threads", icon: MessagesSquare },
   { to: "/runs", name: "Runs", icon: Play },
+  { to: "/deployments", name: "Deployments", icon: Boxes },
 ] as const;
 
 const isMac = /Mac|iPhone|iPad/.test(navigator.userAgent);

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
-import { type LucideIcon, MessagesSquare, Moon, Play, Plus, Search, Sun } from "lucide-react";
+import { Boxes, type LucideIcon, MessagesSquare, Moon, Play, Plus, Search, Sun } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { useState } from "react";
 import { client } from "../api.ts";
@@ -87,7 +87,26 @@ export default function Palette({ onClose }: { onClose: () => void }) {
                 >
                   Runs that failed
                 </Item>
+                <Item icon={Boxes} onSelect={open(() => navigate({ to: "/deployments" }))}>
+                  Deployments
+                </Item>
               </Group>
+              {deployments.length > 0 && (
+                <Group heading="Deployments">
+                  {deployments.map(({ deployment_id, name }) => (
+                    <Item
+                      key={deployment_id}
+                      value={`${name} ${deployment_id}`}
+                      icon={Boxes}
+                      onSelect={open(() =>
+                        navigate({ to: "/deployments/$deployment_id", params: { deployment_id } }),
+                      )}
+                    >
+                      {name}
+                    </Item>
+                  ))}
+                </Group>
+              )}
               {deployments.length > 0 && (
                 <Group heading="New thread of">
                   {deployments.map(({ deployment_id, name }) => (

@@ -253,7 +253,7 @@ function Loaded({ thread }: { thread: Thread }) {
       {editing && state.data && (
         <EditState
           state={state.data}
-          nodes={structure?.graph?.nodes.map(({ id }) => id).filter((id) => !/^__.*__$/.test(id)) ?? []}
+          nodes={structure?.drawings[0]?.nodes.map(({ id }) => id).filter((id) => !/^__.*__$/.test(id)) ?? []}
           onClose={() => setEditing(false)}
           onSave={save}
         />
