@@ -95,6 +95,15 @@ export const deploymentRoute = createRoute({
   component: lazyRouteComponent(() => import("./deployments/deployment_page.tsx"), "DeploymentPage"),
 });
 
+export const operationsTabs = ["now", "schedules", "webhooks", "keys"] as const;
+
+export const operationsRoute = createRoute({
+  getParentRoute: () => root,
+  path: "/operations",
+  validateSearch: (search: Search) => set({ tab: oneOf(operationsTabs, search.tab) }),
+  component: lazyRouteComponent(() => import("./operations/operations_page.tsx"), "OperationsPage"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     home,
@@ -104,6 +113,7 @@ export const router = createRouter({
     runRoute,
     deploymentsRoute,
     deploymentRoute,
+    operationsRoute,
   ]),
   basepath: "/console",
   defaultPreload: "intent",

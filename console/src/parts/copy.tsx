@@ -37,7 +37,7 @@ export function Id({ id, className }: { id: string; className?: string }) {
       title={`${id} (click to copy)`}
       onClick={() => copy(id)}
       className={classNames(
-        "max-w-full truncate rounded px-1 -mx-1 font-mono text-xs text-ink-soft hover:bg-hover hover:text-ink",
+        "-mx-1 rounded px-1 font-mono whitespace-nowrap text-xs text-ink-soft hover:bg-hover hover:text-ink",
         className,
       )}
     >

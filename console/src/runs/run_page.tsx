@@ -244,6 +244,9 @@ function Times({ story, run, complete }: { story: Story; run: Run; complete: boo
       <>
         {story.gone > 0 && <Gone count={story.gone} />}
         <Waterfall story={story} />
+        <p className="px-4 py-2.5 text-xs text-ink-soft sm:px-5">
+          Times are those of the commits that stored the events; what was stored together shares its time.
+        </p>
       </>
     );
   if (!complete && !isOver(run.status))

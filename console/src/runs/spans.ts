@@ -112,6 +112,8 @@ export function tell(events: readonly StreamEvent[]): Story {
       story.over = true;
     }
   }
+  // A tool may be told of before its node is; in one commit they share their time.
+  story.spans.sort((a, b) => a.start_ms - b.start_ms || a.depth - b.depth);
   return story;
 }
 

@@ -9,6 +9,7 @@ import {
   Moon,
   Play,
   Search,
+  Server,
   Sun,
 } from "lucide-react";
 import { signOut } from "../api.ts";
@@ -21,6 +22,7 @@ const places = [
   { to: "/threads", name: "Threads", icon: MessagesSquare },
   { to: "/runs", name: "Runs", icon: Play },
   { to: "/deployments", name: "Deployments", icon: Boxes },
+  { to: "/operations", name: "Operations", icon: Server },
 ] as const;
 
 const isMac = /Mac|iPhone|iPad/.test(navigator.userAgent);

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
-import { Boxes, type LucideIcon, MessagesSquare, Moon, Play, Plus, Search, Sun } from "lucide-react";
+import { Boxes, type LucideIcon, MessagesSquare, Moon, Play, Plus, Search, Server, Sun } from "lucide-react";
 import { Dialog } from "radix-ui";
 import { useState } from "react";
 import { client } from "../api.ts";
@@ -89,6 +89,9 @@ export default function Palette({ onClose }: { onClose: () => void }) {
                 </Item>
                 <Item icon={Boxes} onSelect={open(() => navigate({ to: "/deployments" }))}>
                   Deployments
+                </Item>
+                <Item icon={Server} onSelect={open(() => navigate({ to: "/operations" }))}>
+                  Operations
                 </Item>
               </Group>
               {deployments.length > 0 && (
