@@ -32,7 +32,7 @@ import { PostgresDatabase } from "./store/postgres.ts";
 import { findRun } from "./store/runs.ts";
 import { sql } from "./store/sql.ts";
 import { SqliteDatabase } from "./store/sqlite.ts";
-import { putDevDeployment, type VersionRow } from "./store/versions.ts";
+import { describeVersion, putDevDeployment, type VersionRow } from "./store/versions.ts";
 
 /** Something a person watching the server wants to read. */
 export type Activity = {
@@ -197,7 +197,13 @@ async function startOn(
     const name = options.dev!.name;
     try {
       const prepared = await node.prepare(version, "production", closing.signal);
-      await supervisor.load({ ...prepared, signal: AbortSignal.timeout(DEV_LOAD_MS) });
+      const { version_id } = version;
+      const structure = await supervisor.load({ ...prepared, signal: AbortSignal.timeout(DEV_LOAD_MS) });
+      await database
+        .transaction((tx) => describeVersion(tx, version_id, structure))
+        .catch((error: unknown) =>
+          logger.warn({ error: String(error) }, "could not keep what an agent is made of"),
+        );
       tell({ kind: "agent_loaded", deployment: name });
       return null;
     } catch (error) {

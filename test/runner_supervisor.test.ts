@@ -235,14 +235,26 @@ test("an acquire overtaken by a reload gets the new process, and a reload ends a
     await supervisor.acquire(wish(2));
   }));
 
-test("load starts a process and says what it loaded, or throws its error; the next acquire uses that process", () =>
+test("load starts a process and says what its agent is made of, or throws its error; the next acquire uses that process", () =>
   supervised(async (supervisor) => {
     await assert.rejects(supervisor.load(wish(1, { entrypoint: "fail" })), { name: "LoadError" });
     supervisor.reload("ver_1");
-    const { schemas } = await supervisor.load(wish(1));
+    const structure = await supervisor.load(wish(1));
     const slot = await supervisor.acquire(wish(1));
-    assert.deepEqual(schemas, { pid: slot.pid! });
+    assert.deepEqual(structure?.schemas.state_schema, { pid: slot.pid! });
   }));
+
+for (const entrypoint of ["mute", "long"]) {
+  test(`an agent whose framework is ${entrypoint} about what it is made of is loaded all the same`, () =>
+    supervised(
+      async (supervisor) => {
+        assert.equal(await supervisor.load(wish(1, { entrypoint })), null);
+        await supervisor.acquire(wish(1, { entrypoint }));
+        assert.equal(supervisor.processes().length, 1);
+      },
+      { limits: { describeTimeoutMs: 300 } },
+    ));
+}
 
 test("processes with other variables than the request's are replaced", () =>
   supervised(async (supervisor) => {

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { Structure } from "../src/core/structure.ts";
 import { AgentLost, LoadError } from "../src/runner/errors.ts";
 import type { RunnerMessage, ServerMessage } from "../src/runner/protocol.ts";
 import type { AgentRun, RunMessage } from "../src/runner/run.ts";
@@ -32,6 +33,7 @@ async function replay(path: string): Promise<void> {
     env: { TRANSCRIPT: path },
   });
   const loading = child.start();
+  let describing: Promise<Structure | null> | undefined;
   const runs = new Map<string, { run: AgentRun; messages: AsyncIterator<RunMessage, undefined> }>();
   const open = (run: AgentRun) => runs.set(run.runId, { run, messages: run[Symbol.asyncIterator]() });
 
@@ -49,6 +51,9 @@ async function replay(path: string): Promise<void> {
         open(child.update(start, values, as_node));
         return;
       }
+      case "describe":
+        describing = child.describe();
+        return;
       case "cancel":
         runs.get(message.run_id)!.run.cancel();
         return;
@@ -65,7 +70,10 @@ async function replay(path: string): Promise<void> {
       case "alive":
         return;
       case "loaded":
-        assert.deepEqual(await loading, { schemas: message.schemas ?? null, graph: message.graph ?? null });
+        await loading;
+        return;
+      case "described":
+        assert.deepEqual(await describing, message.structure);
         return;
       case "load_failed":
         await assert.rejects(loading, (error) => {

@@ -44,7 +44,13 @@ export interface CompiledGraph {
   stream(input: unknown, options: RunnableConfig): Promise<AsyncIterable<unknown>>;
   getState(config: RunnableConfig): Promise<StateSnapshot>;
   updateState(config: RunnableConfig, values: unknown, asNode?: string): Promise<RunnableConfig>;
-  getGraphAsync?(): Promise<{ toJSON(): unknown }>;
+  getGraphAsync?(options?: { xray?: number }): Promise<{ toJSON(): unknown }>;
+  getSubgraphsAsync?(
+    namespace: string | undefined,
+    recurse: boolean,
+  ): AsyncIterable<[namespace: string, graph: CompiledGraph]>;
+  /** Of a StateGraph, not of a functional one: its channels by key, as they were defined. */
+  builder?: Partial<Record<"_inputDefinition" | "_outputDefinition" | "_schemaDefinition", object>>;
   checkpointer?: unknown;
   config?: RunnableConfig;
   channels: Record<string, { lc_graph_name?: string }>;
@@ -83,11 +89,15 @@ export type Classes = {
   DeltaSnapshot?: new (value: unknown) => object;
 };
 
+export type SchemaSide = "input" | "output" | "state" | "config";
+
 /** Everything of the project's LangGraph that the host needs. */
 export type Framework = {
   classes: Classes & { Command: new (fields: Record<string, unknown>) => object };
   BaseCheckpointSaver: SaverBase;
   /** The version of checkpoints this LangGraph writes: below 4, pushed tasks stand in `pending_sends`. */
   checkpointVersion: number;
+  /** LangGraph's own reading of states that were defined by zod or a schema; undefined for any other. */
+  schemaOf: (graph: CompiledGraph, side: SchemaSide) => Promise<unknown>;
   callbackHandler: (methods: Record<string, unknown>) => object;
 };

@@ -101,6 +101,10 @@ export class FunctionHost implements Host {
     }
   }
 
+  async describe(): Promise<null> {
+    return null;
+  }
+
   async update(): Promise<Done> {
     const message =
       "The state of a thread of a plain function is changed by the server itself, not by the agent.";

@@ -1,5 +1,6 @@
 /** Executes runs of a LangGraph graph, and updates of its state, with our checkpointer attached. */
 import { isObject, type Json } from "../../src/core/json.ts";
+import type { Structure } from "../../src/core/structure.ts";
 import type { RunStart } from "../../src/runner/protocol.ts";
 import { decideContinuation } from "./continuation.ts";
 import { unescapeTags } from "./decode.ts";
@@ -21,6 +22,7 @@ import {
   emitTask,
   toolEvents,
 } from "./stream.ts";
+import { describeGraph } from "./structure.ts";
 import { copyCheckpoint, type LiveTuple } from "./tuple.ts";
 import type { WarmStates } from "./warm.ts";
 
@@ -33,7 +35,6 @@ type Attached = {
 };
 
 export class LangGraphHost implements Host {
-  readonly graph?: Json;
   readonly #graph: CompiledGraph;
   readonly #framework: Framework;
   readonly #warm: WarmStates;
@@ -41,13 +42,16 @@ export class LangGraphHost implements Host {
   /** Said once: the user's own checkpointer is not used. */
   #replaced: boolean;
 
-  constructor(graph: CompiledGraph, framework: Framework, warm: WarmStates, drawing: Json | undefined) {
+  constructor(graph: CompiledGraph, framework: Framework, warm: WarmStates) {
     this.#graph = graph;
     this.#framework = framework;
     this.#warm = warm;
     this.#Saver = saverClass(framework.BaseCheckpointSaver);
     this.#replaced = typeof graph.checkpointer === "object" && graph.checkpointer !== null;
-    if (drawing !== undefined) this.graph = drawing;
+  }
+
+  describe(): Promise<Structure> {
+    return describeGraph(this.#graph, this.#framework);
   }
 
   async run(start: RunStart, pipe: RunPipe, signal: AbortSignal): Promise<Done> {

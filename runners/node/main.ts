@@ -14,7 +14,6 @@ import { captureOutput, withLogs } from "./logs.ts";
 import { endWithServer } from "./orphan.ts";
 import { type Done, RunPipe } from "./pipe.ts";
 import { findClasses, findFramework, toGraph } from "./project.ts";
-import { safely } from "./shown.ts";
 import { WarmStates } from "./warm.ts";
 import { Wire } from "./wire.ts";
 
@@ -46,6 +45,9 @@ function receive(message: ServerMessage): void {
     case "load":
       void load(message);
       break;
+    case "describe":
+      void describe();
+      break;
     case "run":
       // Said before the user's code may block the loop: the run has arrived, its silence is its own.
       alive();
@@ -71,10 +73,16 @@ async function load(message: Load): Promise<void> {
   maxUnacknowledged = message.max_unacknowledged_bytes;
   try {
     host = await open(message);
-    wire.send({ type: "loaded", ...(host.graph !== undefined && { graph: host.graph }) });
+    wire.send({ type: "loaded" });
   } catch (error) {
     wire.send({ type: "load_failed", error: { ...describeError(error), code: "load_failed" } });
   }
+}
+
+/** Whatever fails here is only not said. */
+async function describe(): Promise<void> {
+  const structure = host ? await host.describe().catch(() => null) : null;
+  wire.send({ type: "described", structure });
 }
 
 async function open({ framework, entrypoint, directory, max_warm_bytes }: Load): Promise<Host> {
@@ -84,11 +92,7 @@ async function open({ framework, entrypoint, directory, max_warm_bytes }: Load):
     return new FunctionHost(value as AgentFunction, await findClasses(entry));
   }
   const graph = await toGraph(value, entrypoint);
-  const drawing = await graph.getGraphAsync?.().then(
-    (drawn) => safely(JSON.parse(JSON.stringify(drawn.toJSON()))),
-    () => undefined,
-  );
-  return new LangGraphHost(graph, await findFramework(graph, entry), new WarmStates(max_warm_bytes), drawing);
+  return new LangGraphHost(graph, await findFramework(graph, entry), new WarmStates(max_warm_bytes));
 }
 
 /** Every run and update ends with exactly one `done`. */

@@ -1,6 +1,6 @@
 /** Finds the project's own LangGraph and LangChain: the very copies that made the user's graph. */
 import { CodedError } from "./errors.ts";
-import type { Classes, CompiledGraph, Framework, MessageClass, SaverBase } from "./framework.ts";
+import type { Classes, CompiledGraph, Framework, MessageClass, SaverBase, SchemaSide } from "./framework.ts";
 import { importFile, loadedBuilds, resolvePackage } from "./load.ts";
 
 const LANGGRAPH = "@langchain/langgraph";
@@ -64,7 +64,26 @@ export async function findFramework(graph: CompiledGraph, entry: string): Promis
     classes: classes as Framework["classes"],
     BaseCheckpointSaver,
     checkpointVersion: emptyCheckpoint().v,
+    schemaOf: schemaReader(path, build),
     callbackHandler: (methods) => BaseCallbackHandler.fromMethods(methods),
+  };
+}
+
+const SCHEMA_FUNCTIONS: Record<SchemaSide, string> = {
+  input: "getInputTypeSchema",
+  output: "getOutputTypeSchema",
+  state: "getStateTypeSchema",
+  config: "getConfigTypeSchema",
+};
+
+/** Imported when it is first asked: no run needs it. Versions that lack the module know no schemas. */
+function schemaReader(path: string, build: Build): Framework["schemaOf"] {
+  let functions: Promise<Exports> | undefined;
+  return async (graph, side) => {
+    const file = resolvePackage(`${LANGGRAPH}/zod/schema`, path, build);
+    functions ??= file ? importFile(file, build) : Promise.resolve({});
+    const read = (await functions)[SCHEMA_FUNCTIONS[side]];
+    return typeof read === "function" ? read(graph) : undefined;
   };
 }
 

@@ -4,11 +4,12 @@
  */
 import type { Artifact } from "../core/artifact.ts";
 import type { Checkpoint, ThreadState } from "../core/checkpoint.ts";
-import type { Deployment, Framework, Variable, Version, VersionDetails } from "../core/deployment.ts";
+import type { Deployment, Framework, Variable, Version } from "../core/deployment.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { isLastEvent, type RunStatus, type ThreadStatus } from "../core/moves.ts";
 import type { AcceptedRun, Environment, Run, RunRequest } from "../core/run.ts";
 import type { NewSchedule, Schedule, SchedulePatch } from "../core/schedule.ts";
+import type { VersionStructure } from "../core/structure.ts";
 import type { Thread, Ttl } from "../core/thread.ts";
 import type { Delivery, NewWebhook, Webhook } from "../core/webhook.ts";
 import { ApiError } from "./errors.ts";
@@ -333,8 +334,17 @@ export class CrewshipClient {
       query: { limit, cursor },
     });
   }
-  getVersion(deployment_id: string, version_id: string, options?: CallOptions): Promise<VersionDetails> {
+  getVersion(deployment_id: string, version_id: string, options?: CallOptions): Promise<Version> {
     return this.#http.json("GET", deploymentPath(deployment_id, "versions", version_id), options);
+  }
+
+  /** What the version's agent is made of: its graph drawn, its schemas, its subgraphs, its crew. */
+  getStructure(deployment_id: string, version_id: string, options?: CallOptions): Promise<VersionStructure> {
+    return this.#http.json(
+      "GET",
+      deploymentPath(deployment_id, "versions", version_id, "structure"),
+      options,
+    );
   }
   /** The lines of a build as `build.output`, to its end: `build.ready` or `build.failed`. */
   buildEvents(

@@ -35,17 +35,6 @@ export const Version = Type.Object(
 );
 export type Version = Static<typeof Version>;
 
-/** A version with what its agent said of itself when it was loaded. */
-export const VersionDetails = Type.Object(
-  {
-    ...Version.properties,
-    schemas: Nullable(JsonObjectSchema, { description: "JSON Schemas of the graph, where it tells them" }),
-    graph: Nullable(JsonObjectSchema, { description: "Its nodes and edges" }),
-  },
-  { title: "VersionDetails" },
-);
-export type VersionDetails = Static<typeof VersionDetails>;
-
 export const Deployment = Type.Object(
   {
     deployment_id: Type.String(),

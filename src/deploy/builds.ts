@@ -2,11 +2,10 @@
  * Builds versions on this node: prepares their source and packages, loads the agent once, and says whether the version is
  * ready. One at a time; a node that dies leaves its build to another.
  */
-import { isObject } from "../core/json.ts";
 import { RENEW_MS } from "../core/lease.ts";
 import { Problem } from "../core/problem.ts";
+import type { Structure } from "../core/structure.ts";
 import { LoadError } from "../runner/errors.ts";
-import type { LoadedAgent } from "../runner/process.ts";
 import {
   addBuildLines,
   type Built,
@@ -34,8 +33,8 @@ const TRY_AGAIN_MS = 1_000;
 export type BuildsOptions = {
   node_id: string;
   database: Database;
-  /** Prepares and loads the version. Throws a LoadError. */
-  load: (version: VersionRow, signal: AbortSignal) => Promise<LoadedAgent>;
+  /** Prepares and loads the version, and says what its agent is made of. Throws a LoadError. */
+  load: (version: VersionRow, signal: AbortSignal) => Promise<Structure | null>;
   /** Resolves when a topic was hinted, after a while at the latest. */
   wait: (topic: string, signal: AbortSignal) => Promise<void>;
   logger: Record<"info" | "warn", (details: object, message: string) => void>;
@@ -167,9 +166,8 @@ async function activateBuilt(tx: Transaction, version: VersionRow): Promise<void
   await activate(tx, version, environment);
 }
 
-function ready({ schemas, graph }: LoadedAgent): Built {
-  const text = (value: unknown) => (isObject(value) ? JSON.stringify(value) : null);
-  return { status: "ready", schemas: text(schemas), graph: text(graph) };
+function ready(structure: Structure | null): Built {
+  return { status: "ready", structure };
 }
 
 /** Throws on what says nothing about the version: the database is away, and the build is taken up again. */

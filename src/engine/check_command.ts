@@ -82,9 +82,8 @@ function breakpoints(names: string[] | "*" | undefined): string[] {
 async function nodesOf(node: Node, version: VersionRow): Promise<string[] | undefined> {
   const signal = AbortSignal.timeout(LOAD_TIMEOUT_MS);
   try {
-    const { graph } = await node.supervisor.load(await node.prepare(version, "production", signal));
-    const nodes = isObject(graph) && Array.isArray(graph.nodes) ? graph.nodes : [];
-    const names = nodes.flatMap((drawn) => (isObject(drawn) ? [String(drawn.id)] : []));
+    const structure = await node.supervisor.load(await node.prepare(version, "production", signal));
+    const names = structure?.drawings[0]?.nodes.map(({ id }) => id) ?? [];
     const known = names.filter((name) => !ALWAYS.includes(name));
     return known.length > 0 ? known : undefined;
   } catch (error) {

@@ -59,6 +59,7 @@ export const routes: readonly Route[] = [
   row("GET",    "/v1/deployments/{deployment_id}/versions", "read",  versions.list),
   row("POST",   "/v1/deployments/{deployment_id}/versions", "admin", versions.create),
   row("GET",    "/v1/deployments/{deployment_id}/versions/{version_id}",          "read",  versions.get),
+  row("GET",    "/v1/deployments/{deployment_id}/versions/{version_id}/structure", "read", versions.structure),
   row("GET",    "/v1/deployments/{deployment_id}/versions/{version_id}/build",    "read",  versions.build),
   row("POST",   "/v1/deployments/{deployment_id}/versions/{version_id}/activate", "admin", versions.activate),
   row("POST",   "/v1/deployments/{deployment_id}/versions/{version_id}/retire",   "admin", versions.retire),

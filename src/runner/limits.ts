@@ -11,6 +11,9 @@ export const MB = 1024 * 1024;
 export const LOAD_TIMEOUT_MS = 60_000;
 /** How long a fork parent may take to fork once it is ready; a machine without a free core is slow. */
 export const FORK_TIMEOUT_MS = 10_000;
+/** How long an agent may take to say what it is made of, and how much it may say. Nothing else depends on it. */
+export const DESCRIBE_TIMEOUT_MS = 10_000;
+export const MAX_STRUCTURE_BYTES = 8 * MB;
 export const STOP_GRACE_MS = 2_000;
 /** A cancel ends within two seconds in all; the kill of what has not answered and its end come after this. */
 export const CANCEL_GRACE_MS = 1_500;
@@ -27,6 +30,7 @@ export const KILL_CONFIRM_MS = 5_000;
 /** The waits of one process, which a test may shorten. */
 export type ProcessLimits = {
   loadTimeoutMs: number;
+  describeTimeoutMs: number;
   stopGraceMs: number;
   cancelGraceMs: number;
   /** Silence after which the process takes no new runs. */
@@ -40,6 +44,7 @@ export type ProcessLimits = {
 
 export const PROCESS_LIMITS: ProcessLimits = {
   loadTimeoutMs: LOAD_TIMEOUT_MS,
+  describeTimeoutMs: DESCRIBE_TIMEOUT_MS,
   stopGraceMs: STOP_GRACE_MS,
   cancelGraceMs: CANCEL_GRACE_MS,
   seatSilenceMs: SEAT_SILENCE_MS,

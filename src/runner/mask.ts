@@ -1,5 +1,6 @@
 /** Hides an agent's secrets in what it says to people: its events, its errors, what it prints. Its state is its own. */
 import type { Json } from "../core/json.ts";
+import type { Structure } from "../core/structure.ts";
 import type { AgentError } from "./protocol.ts";
 import type { RunMessage } from "./run.ts";
 
@@ -12,6 +13,7 @@ const HIDDEN = "***";
 export type Mask = {
   text(text: string): string;
   error(error: AgentError): AgentError;
+  structure(structure: Structure): Structure;
   /** The message without secrets, where it is for people: what a run stores of its state stays as it is. */
   message(message: RunMessage): RunMessage;
 };
@@ -38,6 +40,7 @@ export function maskOf(secrets: readonly string[]): Mask | undefined {
   return {
     text,
     error,
+    structure: (structure) => json(structure) as Structure,
     message: (message) => {
       if (message.type === "event")
         return { ...message, events: message.events.map(({ type, data }) => ({ type, data: json(data) })) };

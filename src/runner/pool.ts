@@ -5,7 +5,7 @@
 import type { Framework } from "../core/deployment.ts";
 import { type AgentLost, LoadError } from "./errors.ts";
 import type { Forks } from "./forks.ts";
-import type { AgentProcess, LoadedAgent } from "./process.ts";
+import type { AgentProcess } from "./process.ts";
 import type { ChatKeys } from "./protocol.ts";
 import type { RunnerSettings } from "./settings.ts";
 
@@ -33,8 +33,8 @@ export type AgentVersion = {
 export type Hosted = {
   serial: number;
   process: AgentProcess;
-  loading: Promise<LoadedAgent>;
-  loaded: LoadedAgent | undefined;
+  loading: Promise<void>;
+  loaded: boolean;
   loadedAt: number;
   startedAt: string;
   /** Runs in it or about to be. */
@@ -161,7 +161,7 @@ export class Pool {
       serial: ++this.#serial,
       process,
       loading: process.start(),
-      loaded: undefined,
+      loaded: false,
       loadedAt: 0,
       startedAt: new Date().toISOString(),
       seats: 0,
@@ -173,8 +173,8 @@ export class Pool {
     };
     this.hosted.push(hosted);
     hosted.loading.then(
-      (loaded) => {
-        hosted.loaded = loaded;
+      () => {
+        hosted.loaded = true;
         hosted.loadedAt = performance.now();
         if (hosted.seats === 0) this.#idle(hosted);
       },

@@ -4,12 +4,14 @@
  */
 import type { Framework } from "../core/deployment.ts";
 import type { Json } from "../core/json.ts";
+import type { Structure } from "../core/structure.ts";
 import { type Child, type Exit, signalGroup } from "./child.ts";
 import { AgentLost, LoadError } from "./errors.ts";
 import {
   DRAIN_MS,
   KILL_CONFIRM_MS,
   MAX_LINE_BYTES,
+  MAX_STRUCTURE_BYTES,
   MAX_UNACKNOWLEDGED_BYTES,
   MAX_UNSENT_BYTES,
   MB,
@@ -51,9 +53,6 @@ export type AgentProcessOptions = {
   limits?: Partial<ProcessLimits>;
 };
 
-/** What the runner says of the agent it loaded. */
-export type LoadedAgent = { schemas: Json | null; graph: Json | null };
-
 export class AgentProcess {
   /** Resolves, never rejects, when the process is gone; the value says why. */
   readonly ended: Promise<AgentLost>;
@@ -64,7 +63,7 @@ export class AgentProcess {
   readonly #unheard = new Set<AgentRun>();
   readonly #full = new Set<AgentRun>();
   readonly #lines = new LineCutter(MAX_LINE_BYTES);
-  readonly #loading = Promise.withResolvers<LoadedAgent>();
+  readonly #loading = Promise.withResolvers<void>();
   readonly #ending = Promise.withResolvers<AgentLost>();
   readonly #host: RunHost;
   #child: Child | undefined;
@@ -75,6 +74,7 @@ export class AgentProcess {
   #exit: Exit | undefined;
   #silentMs = 0;
   #memoryMb = 0;
+  #described: PromiseWithResolvers<Structure | null> | undefined;
   readonly #timers = new Set<NodeJS.Timeout>();
 
   constructor(options: AgentProcessOptions) {
@@ -121,7 +121,7 @@ export class AgentProcess {
   }
 
   /** Starts the process and loads the agent. Rejects with a LoadError; the process is then gone or going. */
-  start(): Promise<LoadedAgent> {
+  start(): Promise<void> {
     if (this.#phase !== "new") throw new Error("An agent process starts once.");
     this.#phase = "loading";
     this.#options.launch().then(
@@ -137,6 +137,21 @@ export class AgentProcess {
       }
     });
     return this.#loading.promise;
+  }
+
+  /**
+   * What the loaded agent is made of. Null: it has nothing to say, took too long, said too much, or is gone. Never
+   * rejects.
+   */
+  describe(): Promise<Structure | null> {
+    if (this.#phase !== "loaded") return Promise.resolve(null);
+    if (!this.#described) {
+      const described = Promise.withResolvers<Structure | null>();
+      this.#described = described;
+      this.#after(this.#limits.describeTimeoutMs, () => described.resolve(null));
+      this.#send({ type: "describe" });
+    }
+    return this.#described.promise;
   }
 
   /** Starts a run. Aborting the signal cancels it; the messages go on until its end. */
@@ -257,12 +272,18 @@ export class AgentProcess {
         if (this.#phase !== "loading") throw new Error("a second loaded");
         this.#phase = "loaded";
         this.#watchSilence();
-        this.#loading.resolve({ schemas: message.schemas ?? null, graph: message.graph ?? null });
+        this.#loading.resolve();
         return;
       case "load_failed":
         this.#loading.reject(new LoadError(this.#options.mask?.error(message.error) ?? message.error));
         void this.stop();
         return;
+      case "described": {
+        const { structure } = message;
+        const tooLong = bytes > MAX_STRUCTURE_BYTES;
+        this.#described?.resolve(structure && !tooLong ? this.#masked(structure) : null);
+        return;
+      }
       case "alive":
         this.#unheard.clear();
         this.#remember(message.memory_mb);
@@ -275,6 +296,10 @@ export class AgentProcess {
         run.deliver(this.#options.mask?.message(message) ?? message, bytes);
       }
     }
+  }
+
+  #masked(structure: Structure): Structure {
+    return this.#options.mask?.structure(structure) ?? structure;
   }
 
   #remember(memoryMb: number): void {
@@ -335,6 +360,7 @@ export class AgentProcess {
       );
     }
     for (const run of this.#runs.values()) run.lose(loss);
+    this.#described?.resolve(null);
     this.#ending.resolve(loss);
   }
 

@@ -10,6 +10,8 @@ import { type Static, Type } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Framework } from "../core/deployment.ts";
 import type { Json } from "../core/json.ts";
+import { Nullable } from "../core/schema.ts";
+import { Structure } from "../core/structure.ts";
 
 const Encoded = Type.Unsafe<Json>(Type.Unknown());
 const Text = Type.String();
@@ -38,12 +40,10 @@ const Shown = Type.Object({
 /** Runner → server. `run_id` names a run or, for `POST state`, an update (`upd_…`). */
 export const RunnerMessage = Type.Union([
   Type.Object({ type: Type.Literal("ready") }),
-  Type.Object({
-    type: Type.Literal("loaded"),
-    schemas: Type.Optional(Encoded),
-    graph: Type.Optional(Encoded),
-  }),
+  Type.Object({ type: Type.Literal("loaded") }),
   Type.Object({ type: Type.Literal("load_failed"), error: AgentError }),
+  /** The answer to `describe`; null: there is nothing to say, or the framework failed to say it. */
+  Type.Object({ type: Type.Literal("described"), structure: Nullable(Structure) }),
   Type.Object({
     type: Type.Literal("event"),
     run_id: Text,
@@ -205,6 +205,8 @@ export type ServerMessage =
       /** Resident memory at which the process ends itself; V8 knows a limit of its own, Python none. */
       max_memory_mb: number;
     }
+  /** What the loaded agent is made of; asked when a version is built or its folder has changed, never for a run. */
+  | { type: "describe" }
   | ({ type: "run" } & RunStart)
   /** POST state: apply `values` as the node `as_node` at `checkpoint_id` (or the head), answer with `done`. */
   | ({ type: "update"; values: Json; as_node: string | null } & RunStart)

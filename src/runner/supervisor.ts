@@ -6,6 +6,7 @@ import { availableParallelism } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
+import type { Structure } from "../core/structure.ts";
 import type { Child } from "./child.ts";
 import { spawnRunner } from "./command.ts";
 import { Forks } from "./forks.ts";
@@ -13,7 +14,7 @@ import { PROCESS_LIMITS, type ProcessLimits } from "./limits.ts";
 import { type Mask, maskOf } from "./mask.ts";
 import type { OnOutput } from "./output.ts";
 import { type AgentVersion, type Hosted, Pool } from "./pool.ts";
-import { AgentProcess, type LoadedAgent } from "./process.ts";
+import { AgentProcess } from "./process.ts";
 import type { RunStart } from "./protocol.ts";
 import type { AgentRun } from "./run.ts";
 import { unlessAborted } from "./unless_aborted.ts";
@@ -59,16 +60,14 @@ export type ProcessState = {
 
 /** A seat in a process, for one run or update after another until it is released. */
 export class Slot {
-  readonly agent: LoadedAgent;
   readonly #pool: Pool;
   readonly #hosted: Hosted;
   readonly #runs: AgentRun[] = [];
   #released = false;
 
-  constructor(pool: Pool, hosted: Hosted, agent: LoadedAgent) {
+  constructor(pool: Pool, hosted: Hosted) {
     this.#pool = pool;
     this.#hosted = hosted;
-    this.agent = agent;
   }
 
   get pid(): number | undefined {
@@ -121,8 +120,8 @@ export class Supervisor {
         return undefined;
       }
       try {
-        const agent = await unlessAborted(hosted.loading, request.signal);
-        if (!hosted.draining) return new Slot(pool, hosted, agent);
+        await unlessAborted(hosted.loading, request.signal);
+        if (!hosted.draining) return new Slot(pool, hosted);
         pool.leave(hosted);
         return undefined;
       } catch (error) {
@@ -133,12 +132,16 @@ export class Supervisor {
     });
   }
 
-  /** Starts a process of the version now, unless one is there, and says what it loaded. Throws a LoadError. */
-  load(request: LoadRequest): Promise<LoadedAgent> {
+  /**
+   * Starts a process of the version now, unless one is there, and asks what its agent is made of; null: nobody says.
+   * Throws a LoadError.
+   */
+  load(request: LoadRequest): Promise<Structure | null> {
     return this.#inPool(request, async (pool) => {
       const hosted = pool.present() ?? pool.start();
       try {
-        return await unlessAborted(hosted.loading, request.signal);
+        await unlessAborted(hosted.loading, request.signal);
+        return await unlessAborted(hosted.process.describe(), request.signal);
       } catch (error) {
         if (hosted.superseded) return undefined;
         throw error;

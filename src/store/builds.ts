@@ -1,8 +1,9 @@
 /** Builds: which node makes which version, and the lines its tools print. All times are the database's. */
 import { LEASE_S } from "../core/lease.ts";
+import type { Structure } from "../core/structure.ts";
 import { first, type Queryable } from "./database.ts";
 import { sql } from "./sql.ts";
-import { getVersion, type VersionRow } from "./versions.ts";
+import { described, getVersion, type VersionRow } from "./versions.ts";
 
 export type BuildLine = { number: number; at: string; line: string };
 
@@ -46,9 +47,7 @@ export async function releaseBuild(tx: Queryable, version_id: string, node_id: s
 }
 
 /** What its build came to. */
-export type Built =
-  | { status: "ready"; schemas: string | null; graph: string | null }
-  | { status: "failed"; error: string };
+export type Built = { status: "ready"; structure: Structure | null } | { status: "failed"; error: string };
 
 /** False: the build is another's, or over. */
 export async function endBuild(
@@ -57,10 +56,7 @@ export async function endBuild(
   node_id: string,
   built: Built,
 ): Promise<boolean> {
-  const result =
-    built.status === "ready"
-      ? sql`schemas = ${built.schemas}, graph = ${built.graph}`
-      : sql`error = ${built.error}`;
+  const result = built.status === "ready" ? described(tx, built.structure) : sql`error = ${built.error}`;
   const rows = await tx.query(sql`
     update versions set status = ${built.status}, ${result}, built_at = ${tx.dialect.now}, build_node = null,
       build_until = null

@@ -1,8 +1,9 @@
 /** Versions: snapshots of an agent's source and settings, numbered within their deployment. */
-import type { Framework, Version, VersionDetails, VersionStatus } from "../core/deployment.ts";
+import type { Framework, Version, VersionStatus } from "../core/deployment.ts";
 import type { JsonObject } from "../core/json.ts";
+import { NO_STRUCTURE, type Structure, type VersionStructure } from "../core/structure.ts";
 import { first, type Queryable } from "./database.ts";
-import { join, sql } from "./sql.ts";
+import { join, type Sql, sql } from "./sql.ts";
 
 export type VersionRow = {
   version_id: string;
@@ -100,15 +101,31 @@ export async function showVersions(q: Queryable, rows: readonly VersionRow[]): P
   }));
 }
 
-export async function showVersion(q: Queryable, row: VersionRow): Promise<VersionDetails> {
+/** What a version's agent said of itself when it was last asked. */
+export async function versionStructure(q: Queryable, version_id: string): Promise<VersionStructure> {
   const told = first(
-    await q.query<{ schemas: string | null; graph: string | null }>(
-      sql`select schemas, graph from versions where version_id = ${row.version_id}`,
+    await q.query<{ structure: string | null; described_at: string | null }>(
+      sql`select structure, described_at from versions where version_id = ${version_id}`,
     ),
   );
-  const parse = (text: string | null | undefined) => (text ? (JSON.parse(text) as JsonObject) : null);
-  const [shown] = await showVersions(q, [row]);
-  return { ...shown!, schemas: parse(told?.schemas), graph: parse(told?.graph) };
+  const structure = told?.structure ? (JSON.parse(told.structure) as Structure) : NO_STRUCTURE;
+  return { version_id, described_at: told?.described_at ?? null, ...structure };
+}
+
+/** The columns that keep what an agent says of itself. */
+export function described({ dialect }: Queryable, structure: Structure | null): Sql {
+  return structure === null
+    ? sql`structure = null, described_at = null`
+    : sql`structure = ${JSON.stringify(structure)}, described_at = ${dialect.now}`;
+}
+
+/** Keeps what the agent of a folder under `dev` says of itself, which may be another thing after each change. */
+export async function describeVersion(
+  tx: Queryable,
+  version_id: string,
+  structure: Structure | null,
+): Promise<void> {
+  await tx.query(sql`update versions set ${described(tx, structure)} where version_id = ${version_id}`);
 }
 
 /** A version of the same source that need not be built again, or is being built. */

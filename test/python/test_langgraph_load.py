@@ -1,9 +1,8 @@
-"""What a LangGraph entrypoint may name, and what is said of it."""
+"""What a LangGraph entrypoint may name."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import unittest
 from pathlib import Path
@@ -12,9 +11,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "runners/python"), str(ROOT / "test/projects/python-langgraph")]
 
 import entries
-import graphs
 from crewship_runner.errors import CodedError, describe_error
-from crewship_runner.langgraph_host import open_graph
 from crewship_runner.langgraph_load import to_graph
 from echo import graph
 
@@ -61,26 +58,6 @@ class Entries(unittest.TestCase):
                 'The entrypoint "agent:graph" is not a LangGraph graph but a (dict|int)',
             )
             self.assertIn(".compile()", str(raised.exception))
-
-
-class Said(unittest.TestCase):
-    def test_the_drawing_and_the_schemas_are_told(self):
-        host = asyncio.run(open_graph(graph, "echo:graph", 1024))
-        self.assertEqual({str(node["id"]) for node in host.graph["nodes"]}, {"__start__", "echo", "__end__"})
-        self.assertIn("messages", host.schemas["input"]["properties"])
-        json.dumps([host.graph, host.schemas])
-
-    def test_a_graph_that_cannot_be_drawn_loads(self):
-        class Undrawn(type(graphs.steps)):
-            def get_graph(self, *_given, **_more):
-                raise RuntimeError("no drawing")
-
-        undrawn = graphs.steps.copy() if hasattr(graphs.steps, "__fields__") else graphs.steps
-        changed = object.__new__(Undrawn)
-        for name in ("__dict__", "__fields_set__"):
-            if hasattr(undrawn, name):
-                object.__setattr__(changed, name, getattr(undrawn, name))
-        self.assertIsNone(asyncio.run(open_graph(changed, "graphs:steps", 1024)).graph)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import faulthandler
 import os
 import queue
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +48,8 @@ class AgentProcess:
         self._runs: dict[str, OpenRun] = {}
         self._max_unacknowledged = 0
         self._host: Host | None = None
+        # The event loop itself holds its tasks weakly.
+        self._description: asyncio.Task[None] | None = None
 
     def serve(self) -> None:
         """Returns never: the process ends with its pipe."""
@@ -61,9 +64,7 @@ class AgentProcess:
             described = {"code": "load_failed", **describe_error(error)}
             self._wire.send({"type": "load_failed", "error": described})
         else:
-            about = {"graph": self._host.graph, "schemas": self._host.schemas}
-            said = {name: value for name, value in about.items() if value is not None}
-            self._wire.send({"type": "loaded", **said})
+            self._wire.send({"type": "loaded"})
         self._loop.call_soon(self._stay_alive)
         self._loop.run_forever()
 
@@ -74,6 +75,8 @@ class AgentProcess:
             self._max_unacknowledged = message["max_unacknowledged_bytes"]
             end_above(message["max_memory_mb"])
             self._loads.put(message)
+        elif kind == "describe":
+            self._loop.call_soon_threadsafe(self._begin_description)
         elif kind in ("run", "update"):
             run_id = message["run_id"]
             pipe = RunPipe(self._wire, run_id, self._max_unacknowledged, self._loop, RunWork())
@@ -102,6 +105,17 @@ class AgentProcess:
                 raise TypeError(f'The entrypoint "{entrypoint}" is not a function: it is {value!r:.100}.')
             return FunctionHost(value)
         return self._loop.run_until_complete(_open(value, message))
+
+    def _begin_description(self) -> None:
+        self._description = self._loop.create_task(self._describe())
+
+    async def _describe(self) -> None:
+        """Whatever fails here is only not said."""
+        structure = None
+        with suppress(Exception):
+            if self._host is not None:
+                structure = await self._host.describe()
+        self._wire.send({"type": "described", "structure": structure})
 
     def _begin(self, message: dict) -> None:
         # Said before the user's code may block the loop: the run has arrived, its silence is its own.

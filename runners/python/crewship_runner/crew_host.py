@@ -13,6 +13,7 @@ from .crew_chat import MESSAGES, OUTPUT, Turn
 from .crew_events import RunEvents, current_events
 from .crew_memo import remembering
 from .crew_output import crew_output
+from .crew_structure import describe_crew
 from .crew_templates import explain_template
 from .decode import unescape_tags
 from .encode import encode
@@ -23,13 +24,13 @@ from .threads import in_thread
 
 
 class CrewHost:
-    graph = None
-    schemas = None
-
     def __init__(self, build: Callable[[], Awaitable[Any]], chat: dict, entrypoint: str) -> None:
         self._build = build
         self._input_key: str | None = chat["input_key"]
         self._entrypoint = entrypoint
+
+    async def describe(self) -> dict:
+        return describe_crew(await self._build(), self._input_key)
 
     async def run(self, start: dict, pipe: RunPipe, cancel: Cancel) -> dict:
         if "resume" in (start["command"] or {}):

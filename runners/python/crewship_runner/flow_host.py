@@ -16,6 +16,7 @@ from .crew_events import RunEvents, current_events
 from .crew_loops import in_own_loop
 from .crew_memo import remembering
 from .crew_output import flow_output, flow_values
+from .crew_structure import describe_flow
 from .decode import unescape_tags
 from .encode import encode, safely
 from .errors import CodedError, describe_error
@@ -38,11 +39,11 @@ Work: TypeAlias = Callable[[], Coroutine[Any, Any, Any]]
 
 
 class FlowHost:
-    graph = None
-    schemas = None
-
     def __init__(self, build: Callable[[], Awaitable[Any]]) -> None:
         self._build = build
+
+    async def describe(self) -> dict:
+        return describe_flow(await self._build())
 
     async def run(self, start: dict, pipe: RunPipe, cancel: Cancel) -> dict:
         state = await KeptState.open(start, pipe)

@@ -69,11 +69,11 @@ class Context:
 
 
 class FunctionHost:
-    graph = None
-    schemas = None
-
     def __init__(self, agent: Callable[..., Any]) -> None:
         self._agent = agent
+
+    async def describe(self) -> None:
+        return None
 
     async def run(self, start: dict, pipe: RunPipe, cancel: Cancel) -> dict:
         state = await KeptState.open(start, pipe)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from .cancel import Cancel
 from .pipe import RunPipe
 
 
 class Host(Protocol):
-    # What `loaded` says of the agent; None when there is nothing to say.
-    graph: Any
-    schemas: Any
+    async def describe(self) -> dict | None:
+        """What the agent is made of (structure.py); None when nothing can be said of it."""
+        ...
 
     async def run(self, start: dict, pipe: RunPipe, cancel: Cancel) -> dict:
         """Executes one run. Returns the fields of `done`; an exception becomes a failed run."""

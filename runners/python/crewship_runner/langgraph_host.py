@@ -19,7 +19,8 @@ from .encode import EncodingError, encode
 from .errors import CodedError
 from .langgraph_context import keep_config_in_context
 from .langgraph_input import Start
-from .langgraph_load import drawing, schemas, to_graph
+from .langgraph_load import to_graph
+from .langgraph_structure import describe_graph
 from .memory import ThreadMemory
 from .output import changes
 from .pipe import RunPipe
@@ -64,14 +65,15 @@ class Ability:
 
 class LangGraphHost:
     def __init__(self, graph: Any, config: RunnableConfig, warm: WarmStates) -> None:
-        self.graph = drawing(graph)
-        self.schemas = schemas(graph)
         self._graph = graph
         self._config = config
         self._ability = Ability(graph)
         self._warm = warm
         # Said once: the user's own checkpointer is not used.
         self._replaced = graph.checkpointer not in (None, True, False)
+
+    async def describe(self) -> dict:
+        return describe_graph(self._graph)
 
     async def run(self, start: dict, pipe: RunPipe, cancel: Cancel) -> dict:
         if self._replaced:

@@ -1,5 +1,4 @@
-"""A compiled graph, whatever the entrypoint names: it, its builder, or a function that makes one. And what `loaded` says
-of it: its drawing and its schemas."""
+"""A compiled graph, whatever the entrypoint names: it, its builder, or a function that makes one."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.config import merge_configs
 
-from .encode import safely
 from .errors import CodedError, message_of
 
 # What a function that makes a graph left open, such as a database: for the life of the process.
@@ -37,16 +35,6 @@ async def to_graph(value: Any, entrypoint: str) -> tuple[Any, RunnableConfig]:
         f'The entrypoint "{entrypoint}" is not a LangGraph graph but {_describe(candidate)}. Name what .compile() '
         "returns, its StateGraph, or a function that returns one of them.",
     )
-
-
-def drawing(graph: Any) -> Any:
-    return _attempt(lambda: graph.get_graph().to_json())
-
-
-def schemas(graph: Any) -> dict[str, Any] | None:
-    found = {"input": _schema(graph, "input"), "output": _schema(graph, "output")}
-    known = {name: schema for name, schema in found.items() if schema is not None}
-    return known or None
 
 
 async def _make(function: Callable[..., Any], entrypoint: str) -> Any:
@@ -86,22 +74,6 @@ def _takes_config(function: Callable[..., Any]) -> bool:
 def _is_graph(value: Any) -> bool:
     methods = ("astream", "aget_state", "aupdate_state")
     return all(callable(getattr(value, name, None)) for name in methods) and hasattr(value, "channels")
-
-
-def _schema(graph: Any, side: str) -> Any:
-    whole = getattr(graph, f"get_{side}_jsonschema", None)
-    if whole is not None:
-        return _attempt(whole)
-    model = getattr(graph, f"get_{side}_schema")
-    return _attempt(lambda: getattr(model(), "model_json_schema", model().schema)())
-
-
-def _attempt(work: Callable[[], Any]) -> Any:
-    """What is only shown to people fails no load."""
-    try:
-        return safely(work())
-    except Exception:
-        return None
 
 
 def _describe(value: Any) -> str:

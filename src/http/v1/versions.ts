@@ -1,9 +1,10 @@
 /** /v1/deployments/{deployment_id}/versions: source in, versions out, and which one each environment points at. */
 import type { Readable } from "node:stream";
 import { Type } from "typebox";
-import { Version, VersionDetails } from "../../core/deployment.ts";
+import { Version } from "../../core/deployment.ts";
 import type { NumberedEvent } from "../../core/event.ts";
 import { EnvironmentSchema } from "../../core/run.ts";
+import { VersionStructure } from "../../core/structure.ts";
 import { activateVersion, retire as retireOne, rollBack, versionOf } from "../../deploy/activate.ts";
 import { buildTopic } from "../../deploy/builds.ts";
 import { receiveVersion } from "../../deploy/receive.ts";
@@ -11,9 +12,9 @@ import { lastBuildLine, readBuildLines } from "../../store/builds.ts";
 import {
   getVersion,
   listVersions,
-  showVersion,
   showVersions,
   type VersionRow,
+  versionStructure,
 } from "../../store/versions.ts";
 import type { App } from "../app.ts";
 import { requireDeployment, requireExisting } from "../auth.ts";
@@ -92,11 +93,26 @@ export const list = endpoint(
 );
 
 export const get = endpoint(
-  { summary: "Get a version", tag, params: VersionPath, answers: { 200: VersionDetails } },
+  { summary: "Get a version", tag, params: VersionPath, answers: { 200: Version } },
   async ({ app, params, principal }) => {
     requireDeployment(principal, params.deployment_id);
     const version = await versionOf(app.node.database, params.deployment_id, params.version_id);
-    return { status: 200, body: await showVersion(app.node.database, version) };
+    return { status: 200, body: await show(app, version) };
+  },
+);
+
+export const structure = endpoint(
+  {
+    summary: "What a version's agent is made of: its graph drawn, its schemas, its subgraphs, its crew",
+    tag,
+    params: VersionPath,
+    answers: { 200: VersionStructure },
+  },
+  async ({ app, params, principal }) => {
+    const { database } = app.node;
+    requireDeployment(principal, params.deployment_id);
+    const { version_id } = await versionOf(database, params.deployment_id, params.version_id);
+    return { status: 200, body: await versionStructure(database, version_id) };
   },
 );
 
