@@ -7,7 +7,7 @@ import { ListBuilder } from "../../src/core/items.ts";
 import { type Json, type JsonObject, MAX_DEPTH, setOwn } from "../../src/core/json.ts";
 import type { Serializable } from "./framework.ts";
 import type { ThreadMemory } from "./memory.ts";
-import { isMessage, isUnfinishedMessage, messageFields, messageName } from "./messages.ts";
+import { isForReducer, isMessage, messageFields, messageName } from "./messages.ts";
 
 /**
  * store: a value of a checkpoint; a known object is its item. input: the same for what a graph was given and has not
@@ -88,8 +88,8 @@ class Encoder {
       }
       const body = this.#child(i, element, false);
       // As an item it would be stored twice, and the gap in the numbers would part the ranges of the list it joins.
-      const unfinished = this.#mode !== "store" && isObject && isUnfinishedMessage(element);
-      const place = unfinished ? undefined : ledger.place(body);
+      const passes = this.#mode !== "store" && isObject && isForReducer(element);
+      const place = passes ? undefined : ledger.place(body);
       if (!place) builder.addInline(body);
       else {
         builder.addItem(place);

@@ -39,9 +39,12 @@ export function isAIMessage(value: unknown): value is Message {
   return typeof value === "object" && value !== null && isMessage(value) && value._getType() === "ai";
 }
 
-/** A message that still lacks the id its reducer will give it, or the plain data a reducer makes a message of. */
-export function isUnfinishedMessage(value: object): boolean {
-  if (isMessage(value)) return !value.id;
+/**
+ * What a reducer makes of something else, so that it never stands in a state itself: a message that still lacks its id,
+ * plain data that becomes a message, a RemoveMessage.
+ */
+export function isForReducer(value: object): boolean {
+  if (isMessage(value)) return !value.id || value._getType() === "remove";
   if (Array.isArray(value)) return value.length === 2 && typeof value[0] === "string";
   const { content, role, type } = value as Record<string, unknown>;
   return content !== undefined && (role !== undefined || type !== undefined);

@@ -5,7 +5,13 @@
  */
 import { type Json, setOwn } from "../core/json.ts";
 import type { Lease } from "../core/lease.ts";
-import { type CheckpointBody, findCheckpoint, type NewCheckpoint, NULL_POSITION } from "./checkpoints.ts";
+import {
+  bodyOf,
+  type CheckpointBody,
+  findCheckpoint,
+  type NewCheckpoint,
+  NULL_POSITION,
+} from "./checkpoints.ts";
 import { first, type Queryable } from "./database.ts";
 import { LeaseLost } from "./events.ts";
 import type { RunInput } from "./inputs.ts";
@@ -115,8 +121,7 @@ async function insertCheckpoints(
       if (value !== null)
         values.push(sql`(${log_id}, ${position + i}, ${JSON.stringify(name)}, ${input.textOf(value)})`);
     }
-    const body: CheckpointBody = [channels, entry.state, entry.metadata, entry.shown];
-    checkpoints.push({ entry, position: position + i, body });
+    checkpoints.push({ entry, position: position + i, body: bodyOf(entry, channels) });
     made.set(nameOf(namespace, checkpoint_id), channels);
     view.remember(entry, channels);
   }

@@ -1,5 +1,6 @@
 /** Checkpoints as they are read back through a View of their thread's lineage. `append.ts` writes them. */
-import type { Json, JsonObject } from "../core/json.ts";
+import { TAG, tagOf } from "../core/encoding.ts";
+import { isObject, type Json, type JsonObject } from "../core/json.ts";
 import { first, type Queryable } from "./database.ts";
 import { withInputs } from "./inputs.ts";
 import { type LogState, openLog, setHead, takePositions, type View } from "./logs.ts";
@@ -56,11 +57,29 @@ export type CheckpointBody = [
   shown: Shown | null,
 ];
 
+/** Stands in stored metadata for what the row's own column says. Not text: so it is a part of the shape and costs nothing. */
+const IN_COLUMN: JsonObject = { [TAG]: [] };
+
+export function bodyOf(
+  { step, source, state, metadata, shown }: NewCheckpoint,
+  channels: Record<string, number>,
+): CheckpointBody {
+  if (!isObject(metadata) || metadata.step !== step || metadata.source !== source)
+    return [channels, state, metadata, shown];
+  return [channels, state, { ...metadata, step: IN_COLUMN, source: IN_COLUMN }, shown];
+}
+
+function withColumns(metadata: Json, { step, source }: { step: number; source: string }): Json {
+  const isStored =
+    isObject(metadata) && isObject(metadata.step) && TAG in metadata.step && !tagOf(metadata.step);
+  return isStored ? { ...metadata, step, source } : metadata;
+}
+
 async function whole(q: Queryable, rows: StoredRow[]): Promise<CheckpointRow[]> {
   const bodies = await putTogether(q, rows);
   return rows.map(({ shape_id: _, body: __, ...row }, i) => {
     const [channels, state, metadata, shown] = bodies[i] as CheckpointBody;
-    return { ...row, channels, state, metadata, shown };
+    return { ...row, channels, state, metadata: withColumns(metadata, row), shown };
   });
 }
 

@@ -154,6 +154,15 @@ class Messages(unittest.TestCase):
         message.id = "1"
         self.assertEqual(encode([message], "x", memory, "store"), [{TAG: ["items", 1, 0, 1]}])
 
+    def test_what_removes_messages_takes_no_number_between_theirs(self):
+        from langchain_core.messages import HumanMessage, RemoveMessage
+
+        memory = ThreadMemory(1, 0)
+        messages = [HumanMessage("hi " * 20, id=str(i)) for i in range(3)]
+        encode(messages[:2], "x", memory, "store")
+        encode([RemoveMessage(id="0")], "x", memory, "write")
+        self.assertEqual(encode(messages[1:], "x", memory, "store"), [{TAG: ["items", 1, 1, 2]}])
+
     def test_a_message_class_of_the_users_own_that_is_gone_is_langchains(self):
         from langchain_core.messages import AIMessage
 

@@ -251,6 +251,15 @@ for (const version of VERSIONS) {
       });
     }
 
+    test("what removes messages takes no number between theirs, so a window of a conversation is one range", () => {
+      const { HumanMessage, RemoveMessage } = messages;
+      const memory = new ThreadMemory(1, 0);
+      const list = [0, 1, 2].map((i) => new HumanMessage!({ content: "hi ".repeat(20), id: String(i) }));
+      encode(list.slice(0, 2), "x", memory, "store");
+      encode([new RemoveMessage!({ id: "0" })], "x", memory, "write");
+      assert.deepEqual(encode(list.slice(1), "x", memory, "store"), [{ [TAG]: ["items", 1, 1, 2] }]);
+    });
+
     test("LangChain's other serializable objects, Send and Command come back as they were", async () => {
       const prompt = new PromptTemplate({ template: "say {word}", inputVariables: ["word"] });
       const back = (await roundTrip({ prompt, list: [prompt] }, classes)) as {

@@ -78,6 +78,29 @@ export function checkpointsSuite(name: string, open: Open): void {
       );
     }));
 
+  test(`${name}: a checkpoint's metadata comes back exactly as it was given, also where the row says the same`, () =>
+    withStore(open, async (store) => {
+      const { log_id } = await store.thread();
+      const view = await openView(store.database, log_id);
+      const all: Json[] = [
+        { step: 3, source: "loop", parents: { "": "x" } },
+        { source: "loop", step: 4 },
+        { step: 3, source: null },
+        { step: { a: 1 }, source: "loop" },
+        escapeTags({ step: { $crewship: [] }, source: { $crewship: [] } }),
+        {},
+        null,
+      ];
+      for (const metadata of all) {
+        // Only where a shape is known is it shared: twice.
+        for (let i = 0; i < 2; i++) {
+          const id = await store.put(log_id, {}, { metadata, step: 3, source: "loop" });
+          const row = await findCheckpoint(store.database, view, "", id);
+          assert.deepEqual(row!.metadata, metadata);
+        }
+      }
+    }));
+
   test(`${name}: what a run was given is stored once, and read where its checkpoint and writes repeat it, also in a copy`, () =>
     withStore(open, async (store) => {
       const thread = await store.thread();

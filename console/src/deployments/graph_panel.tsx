@@ -3,6 +3,7 @@ import { lazy, Suspense, useState } from "react";
 import type { Deployment } from "../../../src/core/deployment.ts";
 import { EmptyState } from "../parts/empty_state.tsx";
 import { Select } from "../parts/fields.tsx";
+import { CrewPanel } from "./crew_panel.tsx";
 import type { Structure } from "./structure.ts";
 
 const Flow = lazy(() => import("../parts/flow.tsx"));
@@ -24,7 +25,7 @@ export function GraphPanel({
         <p>
           {deployment.framework === "function"
             ? "A plain function has no graph. What it does in a run is in the run’s events."
-            : "The agent draws itself when its version is built or first loaded; start a run of it."}
+            : "The agent draws itself when its version is built, or under crewship dev when it is loaded."}
         </p>
       </EmptyState>
     );
@@ -68,6 +69,7 @@ export function GraphPanel({
       <p className="shrink-0 border-t border-line px-4 py-2 text-xs text-ink-soft sm:px-5">
         {graph.nodes.length} nodes. A dashed edge is taken on a condition.
       </p>
+      {structure.crew && <CrewPanel crew={structure.crew} />}
     </div>
   );
 }

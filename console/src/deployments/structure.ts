@@ -1,6 +1,12 @@
 /** What an agent says of itself: its graph drawn, and the JSON Schemas of what goes in and out. */
 import { useQuery } from "@tanstack/react-query";
-import { isObject, type Json, type JsonObject } from "../../../src/core/json.ts";
+import type { JsonObject } from "../../../src/core/json.ts";
+import type {
+  CrewStructure,
+  Drawing,
+  StructureSchemas,
+  VersionStructure,
+} from "../../../src/core/structure.ts";
 import { client, keys } from "../api.ts";
 
 export type GraphNode = { id: string; name: string };
@@ -12,49 +18,50 @@ export type Structure = {
   schemas: Record<string, JsonObject>;
   /** The graph, then with its subgraphs drawn open, a level more each. */
   drawings: AgentGraph[];
+  /** A crew's agents and tasks. */
+  crew: CrewStructure | null;
 };
 
 export function useStructure(deployment_id: string | undefined, version_id: string | undefined) {
   return useQuery({
     queryKey: keys.version(version_id ?? ""),
-    queryFn: async ({ signal }): Promise<Structure> => {
-      const { schemas, graph } = await client.getVersion(deployment_id!, version_id!, { signal });
-      return structureOf(schemas, [graph]);
-    },
+    queryFn: async ({ signal }) => show(await client.getStructure(deployment_id!, version_id!, { signal })),
     enabled: deployment_id !== undefined && version_id !== undefined,
     staleTime: 10_000,
   });
 }
 
-const schemaNames: Record<string, string> = {
-  input: "Input",
-  output: "Output",
-  state: "State",
-  config: "Configuration",
-  context: "Context",
-};
+const schemaNames = {
+  input_schema: "Input",
+  output_schema: "Output",
+  state_schema: "State",
+  config_schema: "Configuration",
+  context_schema: "Context",
+} as const satisfies Record<keyof StructureSchemas, string>;
 
-function structureOf(schemas: JsonObject | null, drawings: Json[]): Structure {
+function show({ schemas, drawings, crew }: VersionStructure): Structure {
   const told = Object.entries(schemaNames).flatMap(([key, name]): [string, JsonObject][] => {
-    const schema = schemas?.[key] ?? schemas?.[`${key}_schema`];
-    return isObject(schema) ? [[name, schema]] : [];
+    const schema = schemas[key as keyof StructureSchemas];
+    return schema ? [[name, schema]] : [];
   });
-  const byName = Object.fromEntries(told);
-  return { input: byName.Input ?? null, schemas: byName, drawings: drawings.flatMap(graphOf) };
+  return {
+    input: schemas.input_schema,
+    schemas: Object.fromEntries(told),
+    drawings: drawings.map(graphOf).filter(({ nodes }) => nodes.length > 0),
+    crew,
+  };
 }
 
-function graphOf(drawing: Json): AgentGraph[] {
-  if (!isObject(drawing) || !Array.isArray(drawing.nodes) || !Array.isArray(drawing.edges)) return [];
-  const nodes = drawing.nodes
-    .filter(isObject)
-    .map(({ id }) => ({ id: String(id), name: nodeName(String(id)) }));
-  const edges = drawing.edges.filter(isObject).map((edge) => ({
-    source: String(edge.source),
-    target: String(edge.target),
-    conditional: edge.conditional === true,
-    label: typeof edge.data === "string" ? edge.data : null,
-  }));
-  return nodes.length > 0 ? [{ nodes, edges }] : [];
+function graphOf({ nodes, edges }: Drawing): AgentGraph {
+  return {
+    nodes: nodes.map(({ id }) => ({ id, name: nodeName(id) })),
+    edges: edges.map(({ source, target, conditional = false, data }) => ({
+      source,
+      target,
+      conditional,
+      label: data ?? null,
+    })),
+  };
 }
 
 /** LangGraph's own first and last node, and the inner name of a node of a subgraph. */

@@ -12,7 +12,7 @@ from .items import ListBuilder
 from .json_types import MAX_DEPTH, MAX_SAFE_INTEGER, Json, JsonObject, tagged
 from .kinds import KINDS, kind_of, send
 from .memory import ThreadMemory
-from .messages import is_unfinished_message
+from .messages import is_for_reducer
 from .unstorable import Unstorable
 
 # store: a value of a checkpoint; a known object is its item. input: the same for what a graph was given and has not
@@ -132,8 +132,8 @@ class Encoder:
         memory: ThreadMemory = self.memory  # type: ignore[assignment]
         body = self.value(element, False)
         # As an item it would be stored twice, and the gap in the numbers would part the ranges of the list it joins.
-        unfinished = not self.stores and is_unfinished_message(element)
-        place = None if unfinished else memory.ledger.place(body)
+        passes = not self.stores and is_for_reducer(element)
+        place = None if passes else memory.ledger.place(body)
         if place is None:
             builder.add_inline(body)
             return

@@ -94,15 +94,16 @@ def message_shape(cls: type) -> MessageShape:
     return shape
 
 
-def is_unfinished_message(value: Any) -> bool:
-    """A message that still lacks the id its reducer will give it, or the plain data a reducer makes a message of. Asked of
-    values that were just encoded, so that the classes of messages are known."""
+def is_for_reducer(value: Any) -> bool:
+    """What a reducer makes of something else, so that it never stands in a state itself: a message that still lacks its
+    id, plain data that becomes a message, a RemoveMessage. Asked of values that were just encoded, so that the classes of
+    messages are known."""
     kind = type(value)
     if kind is dict:
         return value.get("content") is not None and ("role" in value or "type" in value)
     if kind is tuple or kind is list:
         return len(value) == 2 and isinstance(value[0], str)
-    return kind in _shapes and not value.id
+    return kind in _shapes and (not value.id or value.type == "remove")
 
 
 def revive_message(name: str, fields: dict[str, Any], path: str | None, kept: Mapping[str, Any]) -> Any:
