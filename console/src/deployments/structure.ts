@@ -20,7 +20,11 @@ export type Structure = {
   drawings: AgentGraph[];
   /** A crew's agents and tasks. */
   crew: CrewStructure | null;
+  /** The agent was asked, and had something to say. */
+  described: boolean;
 };
+
+const UNDESCRIBED_MS = 3_000;
 
 export function useStructure(deployment_id: string | undefined, version_id: string | undefined) {
   return useQuery({
@@ -28,6 +32,8 @@ export function useStructure(deployment_id: string | undefined, version_id: stri
     queryFn: async ({ signal }) => show(await client.getStructure(deployment_id!, version_id!, { signal })),
     enabled: deployment_id !== undefined && version_id !== undefined,
     staleTime: 10_000,
+    // Under `crewship dev` the agent is asked after it was loaded, a moment after the server answers.
+    refetchInterval: ({ state }) => (state.data?.described === false ? UNDESCRIBED_MS : false),
   });
 }
 
@@ -39,7 +45,7 @@ const schemaNames = {
   context_schema: "Context",
 } as const satisfies Record<keyof StructureSchemas, string>;
 
-function show({ schemas, drawings, crew }: VersionStructure): Structure {
+function show({ schemas, drawings, crew, described_at }: VersionStructure): Structure {
   const told = Object.entries(schemaNames).flatMap(([key, name]): [string, JsonObject][] => {
     const schema = schemas[key as keyof StructureSchemas];
     return schema ? [[name, schema]] : [];
@@ -49,6 +55,7 @@ function show({ schemas, drawings, crew }: VersionStructure): Structure {
     schemas: Object.fromEntries(told),
     drawings: drawings.map(graphOf).filter(({ nodes }) => nodes.length > 0),
     crew,
+    described: described_at !== null,
   };
 }
 

@@ -90,7 +90,7 @@ function Row({ version, onAsk }: { version: Version; onAsk: (asked: Asked) => vo
           data-row
           aria-expanded={open}
           onClick={() => setOpen(!open)}
-          className="grid h-full min-w-0 flex-1 grid-cols-[16px_44px_90px_minmax(0,1fr)_auto] items-center gap-3 pl-4 text-left -outline-offset-2 sm:pl-5"
+          className="grid h-full min-w-0 flex-1 grid-cols-[16px_32px_84px_minmax(0,1fr)_auto] items-center gap-3 pl-4 text-left -outline-offset-2 sm:pl-5"
         >
           <ChevronRight
             size={13}
@@ -99,15 +99,22 @@ function Row({ version, onAsk }: { version: Version; onAsk: (asked: Asked) => vo
           />
           <span className="numeric font-medium">v{number}</span>
           <StatusLabel status={status} />
-          <span className="flex min-w-0 gap-1.5 overflow-hidden">
+          <span className="flex min-w-0 items-center gap-1.5 overflow-hidden">
             {served.map((environment) => (
-              <span key={environment} className="rounded bg-good-soft px-1.5 text-xs leading-5 text-good">
+              <span
+                key={environment}
+                className="shrink-0 rounded bg-good-soft px-1.5 text-xs leading-5 whitespace-nowrap text-good"
+              >
                 {environment}
               </span>
             ))}
-            {digest === null && <span className="text-xs text-ink-soft">the folder under crewship dev</span>}
+            {digest === null && (
+              <span className="truncate text-xs text-ink-soft max-sm:hidden">
+                the folder under crewship dev
+              </span>
+            )}
           </span>
-          <span className="text-xs text-ink-soft">
+          <span className="text-xs text-ink-soft max-sm:hidden">
             <Time at={created_at} />
           </span>
         </button>

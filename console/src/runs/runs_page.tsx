@@ -53,7 +53,7 @@ export function RunsPage() {
               ))}
             </Select>
           )}
-          <fieldset className="-mx-1 flex max-w-full gap-0.5 overflow-x-auto px-1">
+          <fieldset className="-mx-1 flex max-w-full min-w-0 gap-0.5 overflow-x-auto px-1">
             <legend className="sr-only">Status</legend>
             {([undefined, ...runStatuses] as const).map((each) => (
               <button

@@ -59,7 +59,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
                   Open run {shortId(id)}
                 </Item>
               )}
-              {id !== "" && !/^(run|dep)_/.test(id) && !id.includes(" ") && (
+              {looksLikeThread(id) && (
                 <Item
                   value={`open thread ${id}`}
                   icon={MessagesSquare}
@@ -161,6 +161,11 @@ export default function Palette({ onClose }: { onClose: () => void }) {
       </Dialog.Portal>
     </Dialog.Root>
   );
+}
+
+/** A thread may have any id a client chose; words of a person rarely hold a digit. */
+function looksLikeThread(text: string): boolean {
+  return /^[\w.:@-]{4,}$/.test(text) && (/^thr_/.test(text) || /\d/.test(text)) && !/^(run|dep)_/.test(text);
 }
 
 function Group({ heading, children }: { heading: string; children: React.ReactNode }) {

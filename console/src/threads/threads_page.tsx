@@ -172,7 +172,7 @@ function StatusFilter({
   onChange: (status: ThreadStatus | undefined) => void;
 }) {
   return (
-    <fieldset className="-mx-1 flex max-w-full gap-0.5 overflow-x-auto px-1">
+    <fieldset className="-mx-1 flex max-w-full min-w-0 gap-0.5 overflow-x-auto px-1">
       <legend className="sr-only">Status</legend>
       {([undefined, ...threadStatuses] as const).map((each) => (
         <button
