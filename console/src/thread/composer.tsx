@@ -18,7 +18,7 @@ type Props = {
   /** The run that is under way: it can be stopped. */
   running: boolean;
   onStop: () => void;
-  /** Rejects with why the server refused; what was typed stays then. */
+  /** What is sent while a run is under way waits its turn. Rejects with why the server refused; what was typed stays then. */
   onSend: (input: Json, text: string) => Promise<void>;
   /** Where the run starts, when not at the newest state. */
   note?: ReactNode;
@@ -51,7 +51,7 @@ export function Composer({ deployment, inputSchema, running, onStop, onSend, not
     return { input: parsed.value, text: draft };
   };
   const send = async () => {
-    if (sending || running || (form === "message" && text.trim() === "")) return;
+    if (sending || (form === "message" && text.trim() === "")) return;
     setRefusal(null);
     setSending(true);
     try {
@@ -83,9 +83,7 @@ export function Composer({ deployment, inputSchema, running, onStop, onSend, not
               aria-label="Message"
               rows={1}
               value={text}
-              placeholder={
-                running ? "The agent is working; you can write the next message" : "Message the agent"
-              }
+              placeholder={running ? "The next message waits until the agent is done" : "Message the agent"}
               onChange={({ target }) => setText(target.value)}
               onKeyDown={(event) => {
                 if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
@@ -125,20 +123,23 @@ export function Composer({ deployment, inputSchema, running, onStop, onSend, not
                   </button>
                 ))}
             </fieldset>
-            {running ? (
-              <Button icon={Square} onClick={onStop}>
-                Stop
-              </Button>
-            ) : (
-              <Button
-                type="submit"
-                weight="primary"
-                icon={ArrowUp}
-                disabled={sending || deployment === undefined || (form === "message" && text.trim() === "")}
-              >
-                {form === "message" ? "Send" : "Run"}
-              </Button>
-            )}
+            <span className="flex gap-2">
+              {running && (
+                <Button icon={Square} onClick={onStop}>
+                  Stop
+                </Button>
+              )}
+              {(!running || form !== "message" || text.trim() !== "") && (
+                <Button
+                  type="submit"
+                  weight="primary"
+                  icon={ArrowUp}
+                  disabled={sending || deployment === undefined || (form === "message" && text.trim() === "")}
+                >
+                  {running ? "Queue" : form === "message" ? "Send" : "Run"}
+                </Button>
+              )}
+            </span>
           </div>
         </div>
       </form>

@@ -27,8 +27,8 @@ type Props = {
   state: ThreadState;
   runs: Run[];
   live: LiveRun | null;
-  /** What was just sent and is not in the state yet. */
-  sent: Sent | null;
+  /** What was sent from this page; what of it is not in the state yet is shown. */
+  sent: readonly Sent[];
   deployment: Deployment | undefined;
   /** A past state is looked at: nothing is going on in it. */
   isPast: boolean;
@@ -51,13 +51,16 @@ export function Conversation({ state, runs, live, sent, deployment, isPast }: Pr
     ({ tool, input }) => !calledInState.has(`${tool} ${JSON.stringify(input)}`),
   );
   const newest = runs[0];
-  const isWaiting = !isPast && newest !== undefined && !isOver(newest.status);
+  const active = runs.findLast(({ status }) => !isOver(status));
+  const isWaiting = !isPast && active !== undefined;
   const hidden = messages ? Math.max(0, messages.length - shown) : 0;
-  const pending = !isPast && sent !== null && state.run_id !== sent.run_id ? sent : null;
+  const waiting = isPast ? [] : sent.filter((each) => isUnderWay(each, runs) && each.run_id !== state.run_id);
+  const queued = waiting.filter(({ run_id }) => runs.find(({ id }) => id === run_id)?.status === "pending");
+  const begun = waiting.filter((each) => !queued.includes(each));
 
   return (
     <Scrolled
-      follows={`${messages?.length} ${growing.at(-1)?.text.length} ${calls.length} ${pending?.run_id} ${newest?.status}`}
+      follows={`${messages?.length} ${growing.at(-1)?.text.length} ${calls.length} ${waiting.length} ${newest?.status}`}
     >
       {hidden > 0 && (
         <Button weight="quiet" className="self-center" onClick={() => setShown(shown + SHOWN_AT_ONCE)}>
@@ -71,7 +74,7 @@ export function Conversation({ state, runs, live, sent, deployment, isPast }: Pr
       ) : (
         <Turns runs={isPast ? runsUpTo(runs, state.run_id) : runs} deployment={deployment} />
       )}
-      {pending && messages && <Message message={said(pending.text)} />}
+      {messages && begun.map(({ run_id, text }) => <Message key={run_id} message={said(text)} />)}
       {calls.map((call) => (
         <ToolCall
           key={call.number}
@@ -92,12 +95,24 @@ export function Conversation({ state, runs, live, sent, deployment, isPast }: Pr
       {isWaiting && growing.length === 0 && (
         <p className="flex items-center gap-2 text-ink-soft" role="status">
           <span aria-hidden className="breathing size-2 rounded-full bg-live" />
-          {newest.status === "pending" ? "Waiting for its turn" : working(going)}
+          {active.status === "pending" ? "Waiting for its turn" : working(going)}
         </p>
       )}
+      {queued.map(({ run_id, text }) => (
+        <div key={run_id} className="flex flex-col items-end gap-1">
+          {messages && <Message message={said(text)} />}
+          <p className="text-xs text-ink-soft">waits its turn</p>
+        </div>
+      ))}
       {!isPast && newest && <Ending run={newest} />}
     </Scrolled>
   );
+}
+
+/** A run that is not listed yet has just been accepted. */
+function isUnderWay({ run_id }: Sent, runs: Run[]): boolean {
+  const run = runs.find(({ id }) => id === run_id);
+  return run === undefined || !isOver(run.status);
 }
 
 function working(live: LiveRun | null): string {

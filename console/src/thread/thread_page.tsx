@@ -61,11 +61,12 @@ function Loaded({ thread }: { thread: Thread }) {
   const state = useThreadState(thread_id, checkpoint);
   const runsQuery = useThreadRuns(thread_id);
   const history = useHistory(thread_id);
-  const [sent, setSent] = useState<Sent | null>(null);
+  const [sent, setSent] = useState<readonly Sent[]>([]);
   const [editing, setEditing] = useState(false);
 
   const runs = runsQuery.data ?? [];
-  const active = runs.find(({ status }) => !isOver(status));
+  // The one at work; those behind it wait their turn.
+  const active = runs.findLast(({ status }) => !isOver(status));
   const running = active !== undefined || thread.status === "busy";
   const selected = checkpoint ?? state.data?.checkpoint_id ?? null;
   const isPast = checkpoint !== null && checkpoint !== history.checkpoints[0]?.checkpoint_id;
@@ -82,12 +83,13 @@ function Loaded({ thread }: { thread: Thread }) {
   /** A run from the state shown; from a past one it opens a branch. */
   const start = async (request: RunRequest, text: string) => {
     const at = checkpoint === null ? {} : { checkpoint_id: checkpoint };
+    const turn = running ? { multitask_strategy: "enqueue" as const } : {};
     const { run_id } = await client.createRun(
       thread_id,
-      { ...request, ...at },
+      { ...request, ...at, ...turn },
       { idempotencyKey: crypto.randomUUID() },
     );
-    setSent({ text, run_id });
+    setSent((earlier) => [...earlier, { text, run_id }]);
     if (checkpoint !== null) look({ checkpoint: undefined, compare: undefined });
     await readAgain();
   };
