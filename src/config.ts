@@ -132,7 +132,8 @@ export function readConfig(
     apiKey: environment.CREWSHIP_API_KEY || null,
     cache: join(environment.XDG_CACHE_HOME || join(homedir(), ".cache"), "crewship"),
     machine: hostname(),
-    environment,
+    // A copy: each look into process.env asks the system.
+    environment: { ...environment },
   });
 }
 

@@ -8,6 +8,7 @@ import { hashKey } from "./http/auth.ts";
 import { newKey } from "./http/v1/keys.ts";
 import type { Database } from "./store/database.ts";
 import { createKey, findKey } from "./store/keys.ts";
+import { createSignInCode } from "./store/sessions.ts";
 
 /** The full key of this data folder, made at the first start and kept in a file only its owner can read. */
 export async function adminKey(database: Database, config: Config): Promise<string> {
@@ -29,6 +30,13 @@ export async function adminKey(database: Database, config: Config): Promise<stri
   );
   writePrivate(path, `${key}\n`);
   return key;
+}
+
+/** The console's address with a code that signs one browser in as the key: it stands behind #, so no log ever has it. */
+export async function consoleAddress(database: Database, url: string, apiKey: string): Promise<string> {
+  const code = randomBytes(24).toString("base64url");
+  await database.transaction((tx) => createSignInCode(tx, hashKey(code), hashKey(apiKey)));
+  return `${url}/console/#code=${code}`;
 }
 
 /** Tells the command line on this machine where the server is, and its key. */

@@ -7,6 +7,7 @@ import { pino } from "pino";
 import type { Config } from "./config.ts";
 import { prefixedId } from "./core/ids.ts";
 import { isOver } from "./core/moves.ts";
+import type { NodeState } from "./core/operations.ts";
 import type { RunError } from "./core/run.ts";
 import { AgentVariables } from "./deploy/agent_variables.ts";
 import { Builds } from "./deploy/builds.ts";
@@ -14,25 +15,28 @@ import { Installations } from "./deploy/installations.ts";
 import { type Manifest, readManifest } from "./deploy/manifest.ts";
 import { Secrets } from "./deploy/secrets.ts";
 import { agentVersion } from "./engine/agent_version.ts";
+import { Changes } from "./engine/changes.ts";
 import { deliver } from "./engine/deliver.ts";
 import { Hints } from "./engine/hints.ts";
 import type { Logger, Node, Watch } from "./engine/node.ts";
+import { reportNodes } from "./engine/report_node.ts";
 import { RunMemory } from "./engine/run_memory.ts";
 import { runSchedules } from "./engine/run_schedules.ts";
 import { recoverRuns, sweep } from "./engine/sweep.ts";
 import { Worker } from "./engine/worker.ts";
 import { type App, makeHttp } from "./http/app.ts";
-import { adminKey, writeLocalServer } from "./local_access.ts";
+import { adminKey, consoleAddress, writeLocalServer } from "./local_access.ts";
 import { LoadError } from "./runner/errors.ts";
 import { Supervisor } from "./runner/supervisor.ts";
 import type { Database } from "./store/database.ts";
 import { listDeployments } from "./store/deployments.ts";
 import { migrate } from "./store/migrate.ts";
+import { createNode, deleteNode } from "./store/nodes.ts";
 import { PostgresDatabase } from "./store/postgres.ts";
 import { findRun } from "./store/runs.ts";
-import { sql } from "./store/sql.ts";
 import { SqliteDatabase } from "./store/sqlite.ts";
 import { describeVersion, putDevDeployment, type VersionRow } from "./store/versions.ts";
+import { VERSION } from "./version.ts";
 
 /** Something a person watching the server wants to read. */
 export type Activity = {
@@ -60,6 +64,8 @@ export type RunningServer = {
   /** A full key, for the CLI on this machine. */
   apiKey: string;
   deployments: { deployment_id: string; name: string; framework: string }[];
+  /** The console's address, which signs the first browser that opens it within ten minutes in with the full key. */
+  consoleAddress(): Promise<string>;
   /** Loads the folder of `dev` again: running runs finish on the old source. Resolves with what is wrong, or null. */
   reload(): Promise<string | null>;
   /** What says which packages the folder of `dev` needs has changed: an installation under way begins anew. */
@@ -160,23 +166,30 @@ async function startOn(
   const uploads = join(config.data, "uploads");
   // What a start before this one left. With a shared database the folder may be another node's too.
   if (!database.dialect.shared) rmSync(uploads, { recursive: true, force: true });
-  await database.transaction((tx) =>
-    tx.query(
-      sql`insert into nodes (node_id, machine, started_at) values (${node.node_id}, ${node.machine}, ${tx.dialect.now})`,
-    ),
-  );
+  await database.transaction((tx) => createNode(tx, node));
   // An embedded database is ours alone: whoever holds a lease in it is gone.
   const recovered = database.dialect.shared ? 0 : await recoverRuns(node, true);
   if (recovered > 0) logger.info({ recovered }, "took back the runs of the server before this one");
   let version = options.dev && (await deployFolder(database, options.dev, config.machine));
   const deployments = await served(database, version?.deployment_id);
-  const worker = new Worker(node, config.role === "api" ? 0 : config.concurrency);
+  const concurrency = config.role === "api" ? 0 : config.concurrency;
+  const worker = new Worker(node, concurrency);
+  const nodeState = (): NodeState => ({
+    version: VERSION,
+    role: config.role,
+    pid: process.pid,
+    memory_mb: Math.round(process.memoryUsage.rss() / 104857.6) / 10,
+    concurrency,
+    processes: supervisor.processes(),
+  });
   const closing = new AbortController();
   const app: App = {
     node,
     worker,
     secrets,
     uploads,
+    changes: new Changes(database, logger),
+    nodeState,
     serverKey: config.apiKey,
     closing: closing.signal,
     logger,
@@ -190,6 +203,7 @@ async function startOn(
   const sweeping = sweep(node, worker, closing.signal);
   const delivering = deliver(node, closing.signal);
   const scheduling = runSchedules(node, worker, closing.signal);
+  const reporting = reportNodes(node, nodeState, closing.signal);
   const building = config.role === "api" ? undefined : builds.run(closing.signal);
 
   async function load(): Promise<string | null> {
@@ -219,6 +233,7 @@ async function startOn(
     node_id: node.node_id,
     apiKey,
     deployments,
+    consoleAddress: () => consoleAddress(database, local, apiKey),
     async reload() {
       if (!options.dev || !version) return load();
       version = await deployFolder(
@@ -251,7 +266,10 @@ async function startOn(
       await sweeping;
       await delivering;
       await scheduling;
+      await reporting;
       await supervisor.close();
+      // One that cannot say that it leaves is forgotten after a day.
+      await database.transaction((tx) => deleteNode(tx, node.node_id)).catch(() => undefined);
       node.hints.close();
       await database.close();
     },

@@ -19,7 +19,7 @@ const mayImport: Record<string, string[]> = {
   cli: ["client", "core", "config", "version"],
   config: ["store"],
   version: [],
-  server: ["config", "core", "deploy", "engine", "http", "local_access", "runner", "store"],
+  server: ["config", "core", "deploy", "engine", "http", "local_access", "runner", "store", "version"],
   local_access: ["config", "core", "http", "store"],
   "runners/node": ["core", "runner"],
 };

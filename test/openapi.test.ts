@@ -126,6 +126,7 @@ test("a stream is declared as an event stream that a reader can resume", () => {
     Object.keys(operation.responses["200"]?.content ?? {}).includes("text/event-stream"),
   );
   assert.deepEqual(streams.map(({ name }) => name).sort(), [
+    "get /v1/changes",
     "get /v1/deployments/{deployment_id}/versions/{version_id}/build",
     "get /v1/runs/{run_id}/events",
     "get /v1/threads/{thread_id}/events",

@@ -88,7 +88,7 @@ test("runs share a process until it is full, then a second starts, then a run wa
     assert.equal(pids[2], pids[3]);
     assert.notEqual(pids[0], pids[2]);
     assert.deepEqual(
-      supervisor.processes().map(({ runs, state, version_id }) => [runs, state, version_id]),
+      supervisor.processes().map(({ seats, state, version_id }) => [seats, state, version_id]),
       [
         [2, "ready", "ver_1"],
         [2, "ready", "ver_1"],
@@ -136,7 +136,7 @@ test("a released seat is free once the run in it, which the release cancels, is 
     const slot = await supervisor.acquire(wish(1, { runner }));
     const run = slot.run(start("run_1", { act: "wait" }));
     slot.release();
-    assert.equal(supervisor.processes()[0]!.runs, 1);
+    assert.equal(supervisor.processes()[0]!.seats, 1);
     await supervisor.acquire(wish(2, { runner }));
     assert.equal(run.finished, true);
   }));
@@ -147,7 +147,7 @@ test("a thread returns to the process that holds its state", () =>
     for (let log = 1; log <= 4; log++) slots.push(await supervisor.acquire(wish(log)));
     const pids = slots.map((slot) => slot.pid);
     for (const slot of slots) slot.release();
-    await until(() => supervisor.processes().every(({ runs }) => runs === 0), "all seats are free");
+    await until(() => supervisor.processes().every(({ seats }) => seats === 0), "all seats are free");
     for (const log of [3, 1, 4, 2]) {
       const slot = await supervisor.acquire(wish(log));
       assert.equal(slot.pid, pids[log - 1]);
@@ -323,7 +323,7 @@ test("a lone run has its process to itself until it leaves, and others are seate
     assert.equal((await supervisor.acquire(wish(3))).pid, first.pid);
     const waiting = supervisor.acquire(wish(4));
     assert.deepEqual(
-      supervisor.processes().map(({ runs }) => runs),
+      supervisor.processes().map(({ seats }) => seats),
       [2, 1],
     );
     lone.release();
@@ -335,7 +335,7 @@ test("a lone run takes a process that is empty", () =>
   supervised(async (supervisor) => {
     const slot = await supervisor.acquire(wish(1));
     slot.release();
-    await until(() => supervisor.processes()[0]?.runs === 0, "the process is empty");
+    await until(() => supervisor.processes()[0]?.seats === 0, "the process is empty");
     assert.equal((await supervisor.acquire(wish(2, { alone: true }))).pid, slot.pid);
   }));
 

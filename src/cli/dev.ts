@@ -40,10 +40,18 @@ export function addDev(program: Command): void {
       const config = devConfig(flags, manifest.directory);
       ignoreFolder(manifest.directory);
       const server = await begin(config, manifest);
+      const consoleUrl = await server.consoleAddress();
       if (json) {
         const { url, node_id, apiKey, deployments } = server;
-        printJson({ ready: true, url, node_id, api_key: apiKey, deployments: deployments.map(shown) });
-      } else welcome(server, manifest, config);
+        printJson({
+          ready: true,
+          url,
+          node_id,
+          api_key: apiKey,
+          console: consoleUrl,
+          deployments: deployments.map(shown),
+        });
+      } else welcome(server, consoleUrl, manifest, config);
 
       const project = new Project(server, json);
       server.onActivity((activity) => {
@@ -77,7 +85,7 @@ function devConfig(flags: DevFlags, directory: string): Config {
   });
 }
 
-function welcome(server: RunningServer, manifest: Manifest, { data }: Config): void {
+function welcome(server: RunningServer, consoleUrl: string, manifest: Manifest, { data }: Config): void {
   const [deployment] = server.deployments;
   if (!deployment) throw new Error("The server started without the project's deployment.");
   const { url, apiKey } = server;
@@ -88,6 +96,7 @@ function welcome(server: RunningServer, manifest: Manifest, { data }: Config): v
   print();
   print(`  deployment  ${deployment.deployment_id}`);
   print(`  API key     ${apiKey}`);
+  print(`  Console     ${paint("cyan", consoleUrl)}`);
   print(`  API docs    ${url}/docs`);
   print(`  data        ${data}`);
   print();

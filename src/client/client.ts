@@ -7,6 +7,7 @@ import type { Checkpoint, ThreadState } from "../core/checkpoint.ts";
 import type { Deployment, Framework, Variable, Version } from "../core/deployment.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { isLastEvent, type RunStatus, type ThreadStatus } from "../core/moves.ts";
+import type { Operations } from "../core/operations.ts";
 import type { AcceptedRun, Environment, Run, RunRequest } from "../core/run.ts";
 import type { NewSchedule, Schedule, SchedulePatch } from "../core/schedule.ts";
 import type { VersionStructure } from "../core/structure.ts";
@@ -405,6 +406,19 @@ export class CrewshipClient {
   ): Promise<NewApiKey> {
     return this.#http.json("POST", "/v1/keys", { ...options, body: key });
   }
+  /**
+   * Tells which threads and runs have changed, until its signal aborts: `changed` events, whose data is a Change. A new
+   * connection begins with one that is not complete.
+   */
+  watchChanges(options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
+    return this.#http.events("/v1/changes", options, () => false);
+  }
+
+  /** What the server is doing right now, on all its nodes. */
+  getOperations(options?: CallOptions): Promise<Operations> {
+    return this.#http.json("GET", "/v1/operations", options);
+  }
+
   async deleteKey(key_id: string, options?: CallOptions): Promise<void> {
     await this.#http.send("DELETE", `/v1/keys/${encodeURIComponent(key_id)}`, options);
   }

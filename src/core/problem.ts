@@ -21,6 +21,11 @@ const catalogue = {
     403,
     (d: Details) => String(d.message ?? "This key may not do that. Use a key with the needed role."),
   ],
+  cookie_refused: [
+    403,
+    () =>
+      "The console's cookie counts for requests of the console's own pages only. Send a key as `Authorization: Bearer <key>`.",
+  ],
   not_found: [
     404,
     (d: Details) => `There is no ${d.what ?? "such resource"}${d.id ? ` ${d.id}` : ""}. Check the id.`,

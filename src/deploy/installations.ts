@@ -3,7 +3,7 @@
  * it, and again when its version was forgotten; a failure is told to everybody for a moment before it is tried again.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, readlinkSync } from "node:fs";
+import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -163,12 +163,9 @@ function isThere({ directory, python }: Installation): boolean {
   );
 }
 
+/** Asked at each run: without an exception for the folder that is none. */
 function linkedPackages(path: string): string | null {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return null;
-  }
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(path) : null;
 }
 
 function asLoadError(error: unknown): LoadError {

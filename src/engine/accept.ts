@@ -19,7 +19,7 @@ import { begin, type Execution } from "./begin.ts";
 import { cancelIn } from "./cancel.ts";
 import { checkAnswer, checkForm, checkNodes } from "./check_command.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
-import { type Node, newLog, PENDING_TOPIC } from "./node.ts";
+import { logTopic, type Node, newLog, PENDING_TOPIC } from "./node.ts";
 import { once } from "./once.ts";
 import { checkReceiver } from "./receivers.ts";
 import type { Worker } from "./worker.ts";
@@ -43,8 +43,9 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
   }
   const place = worker.reserve();
   let claimed: Execution | undefined;
+  let started = false;
   try {
-    const accepted = await node.database.transaction(async (tx) => {
+    return await node.database.transaction(async (tx) => {
       claimed = undefined;
       const answer = await once(tx, order.attempt, async () => {
         const run = await store(tx, node, order);
@@ -55,7 +56,10 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
         ) {
           claimed = await begin(tx, node, run);
         }
-        if (!claimed) tx.hint(PENDING_TOPIC);
+        if (!claimed) {
+          tx.hint(PENDING_TOPIC);
+          tx.hint(logTopic(run.log_id));
+        }
         const accepted: AcceptedRun = {
           run_id: run.run_id,
           ...(order.thread ? { thread_id: order.thread.thread_id } : {}),
@@ -65,14 +69,17 @@ export async function accept(node: Node, worker: Worker, order: RunOrder): Promi
         };
         return accepted as unknown as Json;
       });
+      const execution = claimed;
+      // The agent's part and the flush of the disk go on side by side: nobody is told of the run before that.
+      if (execution)
+        tx.onCommit(() => {
+          started = true;
+          worker.start(execution);
+        });
       return answer as unknown as AcceptedRun;
     });
-    if (claimed) worker.start(claimed);
-    else if (place) worker.release();
-    return accepted;
-  } catch (error) {
-    if (place) worker.release(claimed);
-    throw error;
+  } finally {
+    if (place && !started) worker.release(claimed);
   }
 }
 

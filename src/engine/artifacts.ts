@@ -2,7 +2,7 @@
  * The files a run leaves. The agent writes them into a folder of the run's own; when the run is over they are stored by
  * content, and the folder goes.
  */
-import { constants } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { isArtifactName } from "../core/artifact.ts";
@@ -33,8 +33,9 @@ export function artifactFolder(node: Node, run_id: string): string {
 /** Stores the content of the files in the run's folder. Undefined: the run made no folder. */
 export async function gather(node: Node, run_id: string): Promise<Gathered | undefined> {
   const folder = artifactFolder(node, run_id);
+  // Most runs leave none: no turn through the thread pool before their last commit.
+  if (!existsSync(folder)) return undefined;
   const names = await namesIn(folder);
-  if (!names) return undefined;
   const gathered: Gathered = { files: [], notes: [] };
   const leaveOut = (why: string) => {
     if (gathered.notes.length < MAX_NOTES) gathered.notes.push(why);
@@ -101,13 +102,12 @@ async function entriesOf(folder: string) {
 }
 
 /** The regular files below a folder, by their paths with / between; links are not followed. */
-async function namesIn(folder: string): Promise<string[] | undefined> {
+async function namesIn(folder: string): Promise<string[]> {
   const names: string[] = [];
   const below = [""];
   let looked = 0;
   for (let path = below.shift(); path !== undefined; path = below.shift()) {
     const entries = await entriesOf(join(folder, path));
-    if (!entries && path === "") return undefined;
     for (const entry of entries ?? []) {
       if (++looked > MAX_ENTRIES) return names;
       if (entry.isDirectory()) below.push(`${path}${entry.name}/`);

@@ -6,7 +6,7 @@ import type { Interrupt } from "../core/thread.ts";
 import { LoadError } from "../runner/errors.ts";
 import type { Queryable } from "../store/database.ts";
 import { answeredIds, newestBranch, openQuestions, questionsAt } from "../store/questions.ts";
-import { activeVersion, type VersionRow } from "../store/versions.ts";
+import { activeVersion, type VersionRow, versionStructure } from "../store/versions.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
 import type { Node } from "./node.ts";
 
@@ -82,7 +82,11 @@ function breakpoints(names: string[] | "*" | undefined): string[] {
 async function nodesOf(node: Node, version: VersionRow): Promise<string[] | undefined> {
   const signal = AbortSignal.timeout(LOAD_TIMEOUT_MS);
   try {
-    const structure = await node.supervisor.load(await node.prepare(version, "production", signal));
+    // A folder may have changed since it was asked; a version never does.
+    const structure =
+      version.machine === null
+        ? await versionStructure(node.database, version.version_id)
+        : await node.supervisor.load(await node.prepare(version, "production", signal));
     const names = structure?.drawings[0]?.nodes.map(({ id }) => id) ?? [];
     const known = names.filter((name) => !ALWAYS.includes(name));
     return known.length > 0 ? known : undefined;

@@ -11,7 +11,7 @@ import { headWaits } from "../store/questions.ts";
 import { createThread, showThread, type ThreadRow } from "../store/threads.ts";
 import { lastWriteOf } from "../store/writes.ts";
 import { findCheckpointOf } from "./find_checkpoint.ts";
-import type { Node } from "./node.ts";
+import { logTopic, type Node } from "./node.ts";
 import { once } from "./once.ts";
 
 /** A new thread with the source's state and history, up to `checkpoint_id` when one is named. */
@@ -38,6 +38,7 @@ export async function copyThread(
         copied_from: source.thread_id,
         ttl: null,
       });
+      tx.hint(logTopic(log_id));
       return (await showThread(tx, row!)) as unknown as Json;
     }),
   );

@@ -8,7 +8,7 @@ import type { Thread, Ttl } from "../core/thread.ts";
 import { deploymentExists } from "../store/deployments.ts";
 import type { Attempt } from "../store/idempotency.ts";
 import { findThread, createThread as insertThread, showThread } from "../store/threads.ts";
-import { type Node, newLog } from "./node.ts";
+import { logTopic, type Node, newLog } from "./node.ts";
 import { once } from "./once.ts";
 
 export type ThreadOrder = {
@@ -41,9 +41,10 @@ export async function createThread(
         }
         return { thread: await showThread(tx, existing), created: false } as unknown as Json;
       }
+      const log_id = await newLog(tx);
       const row = await insertThread(tx, {
         thread_id,
-        log_id: await newLog(tx),
+        log_id,
         deployment_id: order.deployment_id,
         status: "idle",
         metadata: order.metadata ?? {},
@@ -52,6 +53,7 @@ export async function createThread(
         ttl: order.ttl ?? null,
       });
       if (!row) throw new Problem("thread_exists", { thread_id });
+      tx.hint(logTopic(log_id));
       return { thread: await showThread(tx, row), created: true } as unknown as Json;
     }),
   );

@@ -4,7 +4,7 @@ import { abandonLog, changeLog } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
 import { deleteThreadRow, findThread, isUnchanged, type ThreadRow } from "../store/threads.ts";
 import { cancelIn } from "./cancel.ts";
-import { logTopic, type Node } from "./node.ts";
+import { DELETED_TOPIC, logTopic, type Node } from "./node.ts";
 
 /** `unchanged_s`: only a thread at rest whose last change is longer ago. False: it stays. */
 export async function deleteThread(node: Node, thread: ThreadRow, unchanged_s?: number): Promise<boolean> {
@@ -18,6 +18,7 @@ export async function deleteThread(node: Node, thread: ThreadRow, unchanged_s?: 
     await deleteThreadRow(tx, thread.thread_id);
     await abandonLog(tx, thread.log_id);
     tx.hint(logTopic(thread.log_id));
+    tx.hint(DELETED_TOPIC);
     return true;
   });
 }

@@ -45,8 +45,15 @@ export type Node = {
   prepare(version: VersionRow, environment: string, signal: AbortSignal): Promise<LoadRequest>;
 };
 
+const LOG = "log:";
 /** The topic on which readers of a thread log (its runs, events and state) are told to look. */
-export const logTopic = (log_id: number): string => `log:${log_id}`;
+export const logTopic = (log_id: number): string => `${LOG}${log_id}`;
+/** The log whose topic it is, undefined for any other topic. */
+export function hintedLog(topic: string): number | undefined {
+  return topic.startsWith(LOG) ? Number(topic.slice(LOG.length)) : undefined;
+}
+/** The topic on which readers of lists are told that a thread is gone: which one, its log cannot say any more. */
+export const DELETED_TOPIC = "deleted";
 /** The topic on which nodes are told that a run waits to be claimed. */
 export const PENDING_TOPIC = "pending";
 /** The topic on which nodes are told that a webhook's delivery is owed. */

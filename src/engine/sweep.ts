@@ -6,7 +6,9 @@ import { forgetOldAnswers } from "../store/idempotency.ts";
 import { mergeItems } from "../store/items.ts";
 import { expiredLeases, lockExpiredLease } from "../store/leases.ts";
 import { lockFreeLog } from "../store/logs.ts";
+import { forgetOldNodes } from "../store/nodes.ts";
 import { sweepOldRun } from "../store/retention.ts";
+import { forgetOldSessions } from "../store/sessions.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../store/sweep.ts";
 import { expiredThreads } from "../store/threads.ts";
 import { sweepArtifacts } from "./artifacts.ts";
@@ -96,6 +98,8 @@ export async function keepHouse(node: Node, abandoned_s?: number): Promise<void>
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(mergeItems))) break;
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepDeliveries))) break;
   await database.transaction(forgetOldAnswers);
+  await database.transaction(forgetOldSessions);
+  await database.transaction((tx) => forgetOldNodes(tx, node.node_id));
   await sweepArtifacts(node);
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction((tx) => sweepBlob(tx)))) break;
 }

@@ -5,11 +5,14 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import fastify, { type FastifyError, type FastifyInstance } from "fastify";
 import { MAX_DEPTH, nestsDeeperThan } from "../core/json.ts";
+import type { NodeState } from "../core/operations.ts";
 import { Problem } from "../core/problem.ts";
 import type { Secrets } from "../deploy/secrets.ts";
+import type { Changes } from "../engine/changes.ts";
 import type { Logger, Node } from "../engine/node.ts";
 import type { Worker } from "../engine/worker.ts";
 import { authenticate, requireRole } from "./auth.ts";
+import { serveConsole } from "./console/files.ts";
 import type { Spec } from "./endpoint.ts";
 import { attemptOf } from "./idempotency.ts";
 import { ErrorBody, openApi } from "./openapi.ts";
@@ -29,6 +32,9 @@ export type App = {
   secrets: Secrets;
   /** The folder of uploads that are not checked yet. */
   uploads: string;
+  changes: Changes;
+  /** What this node does right now. */
+  nodeState: () => NodeState;
   /** A key that is always accepted; null: none. */
   serverKey: string | null;
   /** Aborts when the server begins to close: streams end, and their readers reconnect. */
@@ -36,9 +42,18 @@ export type App = {
   logger: Logger;
 };
 
+export type HttpOptions = {
+  /** Web pages that may call. */
+  origins?: readonly string[];
+  /** Only the health checks are served. */
+  healthOnly?: boolean;
+  /** The console's built files. Default: those of this crewship. */
+  consoleFolder?: string;
+};
+
 export async function makeHttp(
   app: App,
-  { origins = [], healthOnly = false }: { origins?: readonly string[]; healthOnly?: boolean } = {},
+  { origins = [], healthOnly = false, consoleFolder }: HttpOptions = {},
 ): Promise<FastifyInstance> {
   const http = fastify({
     bodyLimit: MAX_BODY_BYTES,
@@ -82,6 +97,7 @@ export async function makeHttp(
     });
     return reply.code(problem.status).send(errorBody(problem));
   });
+  if (!healthOnly) serveConsole(http, consoleFolder);
   for (const { method, path, role, endpoint } of routes) {
     const { spec } = endpoint;
     if (healthOnly && spec.tag !== "health") continue;

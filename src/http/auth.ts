@@ -2,9 +2,12 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { Problem } from "../core/problem.ts";
+import { type KeyRole, keyRoles } from "../core/session.ts";
 import type { Queryable } from "../store/database.ts";
 import { deploymentExists } from "../store/deployments.ts";
-import { findKey, type KeyRole, keyRoles } from "../store/keys.ts";
+import { findKey } from "../store/keys.ts";
+import { findSession } from "../store/sessions.ts";
+import { isOwnPage, readCookie } from "./cookie.ts";
 
 export type Principal = {
   key_id: string;
@@ -17,21 +20,46 @@ export function hashKey(key: string): string {
   return createHash("sha256").update(key).digest("hex");
 }
 
-/** The principal behind the request's bearer key. Throws unauthorized. */
+/** The principal behind the request's bearer key or, without one, the console's cookie. Throws unauthorized. */
 export async function authenticate(
   q: Queryable,
   request: FastifyRequest,
   serverKey: string | null,
 ): Promise<Principal> {
+  if (request.headers.authorization === undefined && readCookie(request) !== undefined)
+    return sessionOf(q, request, serverKey);
   const [scheme, key] = (request.headers.authorization ?? "").split(/\s+/, 2);
   if (scheme?.toLowerCase() !== "bearer" || !key) throw new Problem("unauthorized");
-  const hash = hashKey(key);
-  if (serverKey !== null && timingSafeEqual(Buffer.from(hash), Buffer.from(hashKey(serverKey)))) {
+  const principal = await principalOf(q, hashKey(key), serverKey);
+  if (!principal) throw new Problem("unauthorized");
+  return principal;
+}
+
+/** The key that is always accepted, or one of the database's. */
+export async function principalOf(
+  q: Queryable,
+  key_hash: string,
+  serverKey: string | null,
+): Promise<Principal | undefined> {
+  if (serverKey !== null && timingSafeEqual(Buffer.from(key_hash), Buffer.from(hashKey(serverKey)))) {
     return { key_id: "server", role: "admin", deployment_ids: null };
   }
-  const found = await findKey(q, hash);
-  if (!found) throw new Problem("unauthorized");
-  return found;
+  return findKey(q, key_hash);
+}
+
+/** Who is signed in to the console: for as long as the key is there, with its rights. Throws unauthorized. */
+export async function sessionOf(
+  q: Queryable,
+  request: FastifyRequest,
+  serverKey: string | null,
+): Promise<Principal & { expires_at: string }> {
+  const cookie = readCookie(request);
+  if (cookie === undefined) throw new Problem("unauthorized");
+  if (!isOwnPage(request)) throw new Problem("cookie_refused");
+  const session = await findSession(q, hashKey(cookie));
+  const principal = session && (await principalOf(q, session.key_hash, serverKey));
+  if (!principal) throw new Problem("unauthorized");
+  return { ...principal, expires_at: session.expires_at };
 }
 
 /** Throws forbidden when the key's role is below the needed one. */
@@ -64,6 +92,14 @@ export async function requireExisting(
   requireDeployment(principal, deployment_id);
   if (!(await deploymentExists(app.node.database, deployment_id)))
     throw new Problem("not_found", { what: "deployment", id: deployment_id });
+}
+
+/** Throws forbidden when the key is for some deployments only, and what is asked is of all. */
+export function requireEverywhere({ deployment_ids }: Principal): void {
+  if (deployment_ids === null) return;
+  throw new Problem("forbidden", {
+    message: "This key is for some deployments only, and this is about all of them.",
+  });
 }
 
 /** The deployments a list is of: the one asked for, else those the key reaches. Undefined: all. Throws the 404 above. */

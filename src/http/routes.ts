@@ -1,10 +1,13 @@
 /** The whole API on one screen: method, path, the role a key needs (null: no key), and the endpoint. */
-import type { KeyRole } from "../store/keys.ts";
+import type { KeyRole } from "../core/session.ts";
+import * as session from "./console/session.ts";
 import type { Endpoint } from "./endpoint.ts";
 import * as artifacts from "./v1/artifacts.ts";
+import * as changes from "./v1/changes.ts";
 import * as deployments from "./v1/deployments.ts";
 import * as health from "./v1/health.ts";
 import * as keys from "./v1/keys.ts";
+import * as operations from "./v1/operations.ts";
 import * as runs from "./v1/runs.ts";
 import * as schedules from "./v1/schedules.ts";
 import * as states from "./v1/states.ts";
@@ -85,6 +88,11 @@ export const routes: readonly Route[] = [
   row("PATCH",  "/v1/schedules/{schedule_id}",          "run",   schedules.patch),
   row("DELETE", "/v1/schedules/{schedule_id}",          "run",   schedules.remove),
   row("POST",   "/v1/schedules/{schedule_id}/run",      "run",   schedules.run),
+  row("GET",    "/v1/changes",                          "read",  changes.stream),
+  row("GET",    "/v1/operations",                       "admin", operations.get),
+  row("POST",   "/console/session",                    null,    session.signIn),
+  row("GET",    "/console/session",                    null,    session.get),
+  row("DELETE", "/console/session",                    null,    session.signOut),
   row("GET",    "/healthz",                            null,    health.live),
   row("GET",    "/readyz",                             null,    health.ready),
 ];

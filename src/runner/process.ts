@@ -105,6 +105,11 @@ export class AgentProcess {
     return this.#memoryMb;
   }
 
+  /** The runs in it. */
+  get runIds(): string[] {
+    return [...this.#runs.keys()].filter((id) => id.startsWith("run_"));
+  }
+
   /** True while a run is behind and nothing is read from the process. */
   get readingPaused(): boolean {
     return this.#child?.pipe.isPaused() ?? false;

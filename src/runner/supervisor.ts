@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import type { Json } from "../core/json.ts";
+import type { AgentProcessState } from "../core/operations.ts";
 import { Problem } from "../core/problem.ts";
 import type { Structure } from "../core/structure.ts";
 import type { Child } from "./child.ts";
@@ -45,17 +46,6 @@ export type AcquireRequest = LoadRequest & {
   log_id: number;
   /** The run's last attempt lost its process: nobody is seated beside it, so that it can take nobody down again. */
   alone: boolean;
-};
-
-/** A line of `processes()`, for operations. */
-export type ProcessState = {
-  pid: number | null;
-  version_id: string;
-  environment: string;
-  state: "loading" | "ready" | "draining";
-  runs: number;
-  memory_mb: number;
-  started_at: string;
 };
 
 /** A seat in a process, for one run or update after another until it is released. */
@@ -156,14 +146,15 @@ export class Supervisor {
     }
   }
 
-  processes(): ProcessState[] {
+  processes(): AgentProcessState[] {
     return [...this.#pools.values()].flatMap((pool) =>
       pool.hosted.map((hosted) => ({
         pid: hosted.process.pid ?? null,
         version_id: pool.version.version_id,
         environment: pool.environment,
         state: hosted.draining ? "draining" : hosted.loaded ? "ready" : "loading",
-        runs: hosted.seats,
+        seats: hosted.seats,
+        run_ids: hosted.process.runIds,
         memory_mb: hosted.process.memoryMb,
         started_at: hosted.startedAt,
       })),

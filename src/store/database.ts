@@ -26,6 +26,11 @@ export interface Queryable {
 export interface Transaction extends Queryable {
   /** Tells listeners, once the transaction is committed and durable, that `topic` is worth a look. */
   hint(topic: string): void;
+  /**
+   * Calls `begin` once the transaction is committed, before it is durable: for what may begin then because it tells nobody.
+   * What it stores in turn is durable only together with this.
+   */
+  onCommit(begin: () => void): void;
 }
 
 export interface Database extends Queryable {

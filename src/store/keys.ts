@@ -1,9 +1,7 @@
 /** API keys. Only a key's SHA-256 is kept; the key itself is shown once, when it is made. */
+import type { KeyRole } from "../core/session.ts";
 import { first, type Queryable } from "./database.ts";
 import { sql } from "./sql.ts";
-
-export const keyRoles = ["read", "run", "admin"] as const;
-export type KeyRole = (typeof keyRoles)[number];
 
 export type ApiKey = {
   key_id: string;
@@ -46,6 +44,13 @@ export async function listKeys(q: Queryable): Promise<ApiKey[]> {
   return (await q.query<KeyRow>(sql`select ${columns} from api_keys order by created_at, key_id`)).map(parse);
 }
 
+/** Who is signed in with it is signed out. */
 export async function deleteKey(tx: Queryable, key_id: string): Promise<boolean> {
-  return (await tx.query(sql`delete from api_keys where key_id = ${key_id} returning key_id`)).length === 1;
+  const gone = first(
+    await tx.query<{ key_hash: string }>(
+      sql`delete from api_keys where key_id = ${key_id} returning key_hash`,
+    ),
+  );
+  if (gone) await tx.query(sql`delete from sessions where key_hash = ${gone.key_hash}`);
+  return gone !== undefined;
 }

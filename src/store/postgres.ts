@@ -183,6 +183,7 @@ export class PostgresDatabase implements Database {
 
   async #once<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
     const topics = new Set<string>();
+    const begins: (() => void)[] = [];
     const client = await this.#pool.connect();
     let broken = false;
     try {
@@ -191,8 +192,10 @@ export class PostgresDatabase implements Database {
         dialect,
         query: (statement) => this.#ask(client, statement),
         hint: (topic) => topics.add(topic),
+        onCommit: (begin) => begins.push(begin),
       });
       await client.query("commit");
+      for (const begin of begins) begin();
       for (const topic of topics) this.#tell(topic);
       this.#notices.send(topics);
       return value;

@@ -54,6 +54,13 @@ export async function readClock(q: Queryable): Promise<string> {
   return only(await q.query<{ now: string }>(sql`select ${q.dialect.now} as now`)).now;
 }
 
+/** Those that are due next. */
+export async function nextSchedules(q: Queryable, limit: number): Promise<Schedule[]> {
+  const rows = await q.query<ScheduleRow>(sql`
+    select ${columns} from schedules where next_due_at is not null order by next_due_at limit ${limit}`);
+  return rows.map(parse);
+}
+
 /** What its owner says of a schedule. `next_due_at` null: it is paused. */
 export type ScheduleSettings = Pick<
   Schedule,

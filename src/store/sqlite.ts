@@ -47,6 +47,9 @@ type Job = {
   reject: (error: unknown) => void;
 };
 
+/** What a group's transactions have to say once it is committed. */
+type Told = { topics: Set<string>; begins: (() => void)[] };
+
 class Connection {
   readonly db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
@@ -103,7 +106,7 @@ export class SqliteDatabase implements Database {
   }
 
   async query<R>(statement: Sql): Promise<R[]> {
-    return this.#reader.all<R>(statement);
+    return (this.#writer.db.isTransaction ? this.#reader : this.#writer).all<R>(statement);
   }
 
   transaction<T>(body: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -144,13 +147,13 @@ export class SqliteDatabase implements Database {
   async #commitGroup(): Promise<void> {
     const settle: (() => void)[] = [];
     const jobs: Job[] = [];
-    const topics = new Set<string>();
+    const told: Told = { topics: new Set(), begins: [] };
     try {
       this.#writer.db.exec("begin immediate");
       while (this.#queue.length > 0 && jobs.length < MAX_GROUP) {
         const job = this.#queue.shift()!;
         jobs.push(job);
-        settle.push(await this.#runInSavepoint(job, topics));
+        settle.push(await this.#runInSavepoint(job, told));
       }
       this.#writer.db.exec("commit");
     } catch (error) {
@@ -160,24 +163,27 @@ export class SqliteDatabase implements Database {
       if (jobs.length === 0) this.#queue.shift()?.reject(problem);
       return;
     }
+    for (const begin of told.begins) begin();
     this.#whenDurable(() => {
       for (const done of settle) done();
-      for (const topic of topics) for (const listener of this.#listeners) listener(topic);
+      for (const topic of told.topics) for (const listener of this.#listeners) listener(topic);
     });
   }
 
   /** Runs one transaction; returns how to tell its caller, once the group is durable. */
-  async #runInSavepoint(job: Job, topics: Set<string>): Promise<() => void> {
-    const own: string[] = [];
+  async #runInSavepoint(job: Job, told: Told): Promise<() => void> {
+    const own: Told = { topics: new Set(), begins: [] };
     this.#writer.db.exec("savepoint one");
     try {
       const value = await job.body({
         dialect,
         query: async <R>(statement: Sql) => this.#writer.all<R>(statement),
-        hint: (topic) => own.push(topic),
+        hint: (topic) => own.topics.add(topic),
+        onCommit: (begin) => own.begins.push(begin),
       });
       this.#writer.db.exec("release one");
-      for (const topic of own) topics.add(topic);
+      for (const topic of own.topics) told.topics.add(topic);
+      told.begins.push(...own.begins);
       return () => job.resolve(value);
     } catch (error) {
       // Some errors (a full disk) make SQLite roll back everything: then the whole group has failed.

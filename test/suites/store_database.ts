@@ -64,6 +64,24 @@ export function databaseSuite(name: string, open: Open): void {
       assert.deepEqual(await ids(database), [...kept, 1000]);
     }));
 
+  test(`${name}: what is to begin at a commit begins once it can be read, and never when there was none`, () =>
+    withStore(open, async ({ database }) => {
+      await scratch(database);
+      const seen: Promise<number[]>[] = [];
+      const transactions = [1, 2, 3].map((id) =>
+        database.transaction(async (tx) => {
+          await tx.query(insert(id));
+          tx.onCommit(() => seen.push(ids(database)));
+          if (id === 2) throw new Error("no");
+        }),
+      );
+      await Promise.allSettled(transactions);
+      const [one, two] = await Promise.all(seen);
+      assert.equal(seen.length, 2);
+      assert.ok(one!.includes(1) && two!.includes(3), "each sees its own");
+      assert.deepEqual(await ids(database), [1, 3]);
+    }));
+
   test(`${name}: concurrent transactions are serial, and nobody sees half of one`, () =>
     withStore(open, async ({ database }) => {
       await scratch(database);

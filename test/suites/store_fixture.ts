@@ -310,7 +310,12 @@ export function countedDatabase(database: Database): {
       query: (statement) => count(database, statement),
       transaction: (body) =>
         database.transaction((tx) =>
-          body({ dialect: tx.dialect, query: (s) => count(tx, s), hint: (topic) => tx.hint(topic) }),
+          body({
+            dialect: tx.dialect,
+            query: (s) => count(tx, s),
+            hint: (topic) => tx.hint(topic),
+            onCommit: (begin) => tx.onCommit(begin),
+          }),
         ),
       listen: (listener) => database.listen(listener),
       exclusively: (body) => database.exclusively(body),

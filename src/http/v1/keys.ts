@@ -4,7 +4,8 @@ import { Type } from "typebox";
 import { prefixedId } from "../../core/ids.ts";
 import { Problem } from "../../core/problem.ts";
 import { Iso, Name, Nullable } from "../../core/schema.ts";
-import { createKey, deleteKey, keyRoles, listKeys } from "../../store/keys.ts";
+import { keyRoles } from "../../core/session.ts";
+import { createKey, deleteKey, listKeys } from "../../store/keys.ts";
 import { hashKey } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";
 

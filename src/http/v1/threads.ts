@@ -8,6 +8,7 @@ import { Thread, ThreadStatusSchema, Ttl } from "../../core/thread.ts";
 import { copyThread } from "../../engine/copy_thread.ts";
 import { createThread } from "../../engine/create_thread.ts";
 import { deleteThread } from "../../engine/delete_thread.ts";
+import { logTopic } from "../../engine/node.ts";
 import { prune as pruneThreads } from "../../engine/prune.ts";
 import { deploymentExists } from "../../store/deployments.ts";
 import { changeLog } from "../../store/logs.ts";
@@ -105,7 +106,10 @@ export const patch = endpoint(
   async ({ app, params, body, principal }) => {
     const { database } = app.node;
     const { log_id } = await threadOf(app, principal, params.thread_id);
-    const row = await changeLog(database, log_id, (tx) => patchThread(tx, params.thread_id, body));
+    const row = await changeLog(database, log_id, async (tx) => {
+      tx.hint(logTopic(log_id));
+      return patchThread(tx, params.thread_id, body);
+    });
     if (!row) throw new Problem("not_found", { what: "thread", id: params.thread_id });
     return { status: 200, body: await showThread(database, row) };
   },
