@@ -376,6 +376,7 @@ describe("the console", { skip: noBrowser, timeout: 240_000 }, () => {
     for (const key of ["j", "j", "j", "Enter"]) await keyboard.press(key);
     await page.getByText("starts a branch from there").waitFor();
     await keyboard.press("ControlOrMeta+k");
+    await page.getByRole("combobox", { name: "Go to" }).waitFor();
     await keyboard.type("operations");
     await keyboard.press("Enter");
     await page.getByRole("heading", { name: "Operations" }).waitFor();
@@ -403,7 +404,8 @@ describe("the console", { skip: noBrowser, timeout: 240_000 }, () => {
     }
     await page.getByRole("textbox", { name: "Message" }).fill("And in Oslo?");
     await page.getByRole("button", { name: "Send" }).tap();
-    await page.getByText("In Oslo it is 9 °C, sunny.").waitFor();
+    const log = page.getByRole("log", { name: "Conversation" });
+    await log.getByText("In Oslo it is 9 °C, sunny.").waitFor();
     await page.getByRole("button", { name: "State", exact: true }).tap();
     await page.getByRole("group", { name: "State", exact: true }).getByText("added").waitFor();
     await page.getByRole("button", { name: "Checkpoints" }).tap();

@@ -2,9 +2,10 @@
 import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
 import { CrewshipClient } from "../../src/client/client.ts";
 import { ApiError, ConnectionError } from "../../src/client/errors.ts";
+import type { Session } from "../../src/core/session.ts";
 import { noteConnection } from "./connection.ts";
 
-/** A page of another origin cannot send this header, so it cannot act with the session's cookie. */
+/** A page of another origin cannot send this header, without which the server lets the session's cookie change nothing. */
 const SESSION_HEADERS = { "X-Crewship-Console": "1" };
 
 async function sessionFetch(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
@@ -20,16 +21,16 @@ async function sessionFetch(input: RequestInfo | URL, init: RequestInit = {}): P
 
 export const client = new CrewshipClient({ url: location.origin, fetch: sessionFetch as typeof fetch });
 
-export type Session = {
-  role: "read" | "run" | "admin";
-  /** null: all. */
-  deployment_ids: string[] | null;
-};
-
 const SESSION_URL = "/console/session";
 
-/** null: nobody is signed in. */
+/** null: nobody is signed in. The address that `crewship dev` prints holds a code behind `#` that signs in once. */
 export async function readSession(): Promise<Session | null> {
+  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  if (code !== null) {
+    const response = await postSession({ code });
+    history.replaceState(history.state, "", location.pathname + location.search);
+    if (response.ok) return (await response.json()) as Session;
+  }
   const response = await sessionFetch(SESSION_URL).catch((cause: unknown) => {
     throw new ConnectionError(location.origin, "Nobody answers.", { cause });
   });
@@ -41,11 +42,7 @@ export async function readSession(): Promise<Session | null> {
 
 /** Throws an ApiError when the key is not accepted. */
 export async function signIn(api_key: string): Promise<Session> {
-  const response = await sessionFetch(SESSION_URL, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ api_key }),
-  });
+  const response = await postSession({ api_key });
   if (response.status === 401)
     throw new ApiError(
       401,
@@ -59,6 +56,14 @@ export async function signIn(api_key: string): Promise<Session> {
       "The server could not sign you in. Try again.",
     );
   return (await response.json()) as Session;
+}
+
+function postSession(credentials: { api_key: string } | { code: string }): Promise<Response> {
+  return sessionFetch(SESSION_URL, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(credentials),
+  });
 }
 
 export async function signOut(): Promise<void> {

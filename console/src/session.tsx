@@ -1,8 +1,8 @@
 /** Who is signed in, for the parts of a page that need a role. */
 import { createContext, useContext } from "react";
-import type { Session } from "./api.ts";
+import type { Session } from "../../src/core/session.ts";
 
-const SessionContext = createContext<Session>({ role: "read", deployment_ids: null });
+const SessionContext = createContext<Session>({ role: "read", deployment_ids: null, expires_at: "" });
 export const SessionProvider = SessionContext.Provider;
 
 export function useSession(): Session {

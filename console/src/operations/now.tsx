@@ -1,87 +1,97 @@
-/** The runs that are at work and those that wait. */
+/** The nodes with what each executes, the agent processes, and the runs at work and waiting. */
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { RunStatus } from "../../../src/core/moves.ts";
-import type { Run } from "../../../src/core/run.ts";
 import { client, keys } from "../api.ts";
-import { useDeployment } from "../deployments/deployment_queries.ts";
-import { shortId } from "../parts/copy.tsx";
 import { ErrorNote } from "../parts/error_note.tsx";
 import { SkeletonRows } from "../parts/skeleton.tsx";
-import { StatusLabel } from "../parts/status.tsx";
-import { durationText, Time } from "../parts/time.tsx";
-import { Nothing, Section } from "./section.tsx";
+import { Time } from "../parts/time.tsx";
+import { useIsAdmin } from "../session.tsx";
+import { Nodes } from "./nodes.tsx";
+import { RunsOf } from "./runs_of.tsx";
+import { Nothing } from "./section.tsx";
 
-const REFRESH_MS = 2_000;
-const SHOWN = 50;
+const REFRESH_MS = 3_000;
 
 export function Now() {
+  const isAdmin = useIsAdmin();
   return (
     <>
-      <Runs status="running" title="Running" none="No run is at work." />
-      <Runs status="pending" title="Waiting" none="No run waits for its turn." />
+      {isAdmin && <Server />}
+      <RunsOf status="running" title="Running" none="No run is at work." />
+      <RunsOf status="pending" title="Waiting" none="No run waits for its turn." />
     </>
   );
 }
 
-function Runs({ status, title, none }: { status: RunStatus; title: string; none: string }) {
-  const runs = useQuery({
-    queryKey: [...keys.operations, "runs", status],
-    queryFn: async ({ signal }) => client.listRuns({ status, limit: SHOWN }, { signal }),
+function Server() {
+  const operations = useQuery({
+    queryKey: [...keys.operations, "now"],
+    queryFn: ({ signal }) => client.getOperations({ signal }),
     refetchInterval: REFRESH_MS,
   });
+  if (operations.isError && !operations.data)
+    return (
+      <Nothing>
+        <ErrorNote error={operations.error} retry={() => void operations.refetch()} />
+      </Nothing>
+    );
+  if (!operations.data) return <SkeletonRows rows={3} height={72} />;
+  const { nodes, runs, leases, deliveries, keys: keyCount, sessions } = operations.data;
   return (
-    <Section title={title} count={runs.data?.runs.length}>
-      {runs.isError && !runs.data ? (
-        <Nothing>
-          <ErrorNote error={runs.error} retry={() => void runs.refetch()} />
-        </Nothing>
-      ) : !runs.data ? (
-        <SkeletonRows rows={2} />
-      ) : runs.data.runs.length === 0 ? (
-        <Nothing>{none}</Nothing>
-      ) : (
-        <ul aria-label={title}>
-          {runs.data.runs.map((run) => (
-            <Row key={run.id} run={run} />
-          ))}
-          {runs.data.next_cursor && (
-            <li className="px-5 py-2">
-              <Link to="/runs" search={{ status }} className="text-accent underline">
-                More
-              </Link>
-            </li>
-          )}
-        </ul>
-      )}
-    </Section>
+    <>
+      <dl className="grid grid-cols-2 border-b border-line sm:grid-cols-3 lg:grid-cols-6">
+        <Figure name="Running" value={runs.running} />
+        <Figure
+          name="Waiting"
+          value={runs.pending}
+          note={
+            runs.oldest_due_at !== null && (
+              <>
+                since <Time at={runs.oldest_due_at} />
+              </>
+            )
+          }
+        />
+        <Figure name="Nodes alive" value={nodes.filter(({ is_alive }) => is_alive).length} />
+        <Figure
+          name="Deliveries owed"
+          value={deliveries.pending}
+          note={deliveries.failed > 0 && <span className="text-bad">{deliveries.failed} given up today</span>}
+        />
+        <Figure name="Keys" value={keyCount} to="keys" />
+        <Figure name="Signed in" value={sessions} />
+      </dl>
+      <Nodes nodes={nodes} leases={leases} />
+    </>
   );
 }
 
-function Row({
-  run: { id, status, deployment_id, version_number, created_at, started_at, attempt },
+function Figure({
+  name,
+  value,
+  note,
+  to,
 }: {
-  run: Run;
+  name: string;
+  value: number;
+  note?: React.ReactNode;
+  to?: "keys";
 }) {
-  const deployment = useDeployment(deployment_id);
   return (
-    <li className="border-t border-line">
-      <Link
-        to="/runs/$run_id"
-        params={{ run_id: id }}
-        data-row
-        className="grid h-11 grid-cols-[96px_minmax(0,1fr)_auto] items-center gap-4 px-4 -outline-offset-2 hover:bg-hover sm:grid-cols-[96px_150px_minmax(0,1fr)_auto_auto] sm:px-5"
-      >
-        <StatusLabel status={status} />
-        <span className="truncate font-mono text-xs text-ink-soft">{shortId(id)}</span>
-        <span className="hidden truncate text-ink-soft sm:block">
-          {deployment?.name} v{version_number}
-        </span>
-        <span className="hidden text-xs text-ink-soft sm:block">{attempt > 1 && `attempt ${attempt}`}</span>
-        <span className="numeric text-right text-ink-soft">
-          {started_at ? durationText(Date.now() - Date.parse(started_at)) : <Time at={created_at} />}
-        </span>
-      </Link>
-    </li>
+    <div className="border-line px-4 py-3 not-last:border-r sm:px-5">
+      <dt className="text-xs text-ink-soft">
+        {to ? (
+          <Link to="/operations" search={{ tab: to }} className="hover:underline">
+            {name}
+          </Link>
+        ) : (
+          name
+        )}
+      </dt>
+      <dd className="numeric text-lg font-semibold">
+        {value}
+        {note && <span className="ml-2 text-xs font-normal text-ink-soft">{note}</span>}
+      </dd>
+    </div>
   );
 }

@@ -3,6 +3,7 @@ import { memo, type ReactNode } from "react";
 import ReactMarkdown from "react-markdown";
 import remarkGfm from "remark-gfm";
 import { CopyButton } from "./copy.tsx";
+import { Picture } from "./picture.tsx";
 
 const plugins = [remarkGfm];
 
@@ -17,7 +18,7 @@ const Rendered = memo(function Rendered({ text }: { text: string }) {
           </a>
         ),
         pre: ({ children }) => <CodeBlock>{children}</CodeBlock>,
-        img: ({ src, alt }) => <img src={src} alt={alt ?? ""} loading="lazy" />,
+        img: ({ src, alt }) => <Picture url={typeof src === "string" ? src : ""} description={alt ?? ""} />,
         table: ({ children }) => (
           <div className="table-scroll">
             <table>{children}</table>

@@ -23,7 +23,8 @@ import { useRowKeys } from "../shell/keyboard.ts";
 
 const ROW_PX = 44;
 const PAGE = 50;
-const REFRESH_MS = 2_500;
+/** The stream of changes says when to read; this is for what it does not tell. */
+const REFRESH_MS = 30_000;
 
 export function RunsPage() {
   const { deployment, thread, status } = runsRoute.useSearch();

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { keys, readSession } from "../api.ts";
+import { useChanges } from "../changes.ts";
 import { useConnection } from "../connection.ts";
 import { ErrorNote } from "../parts/error_note.tsx";
 import { SessionProvider } from "../session.tsx";
@@ -10,7 +11,10 @@ import { isTyping } from "./keyboard.ts";
 import { Navigation, PhoneNavigation } from "./navigation.tsx";
 import { SignIn } from "./sign_in.tsx";
 
-const Palette = lazy(() => import("./palette.tsx"));
+const loadPalette = () => import("./palette.tsx");
+const Palette = lazy(loadPalette);
+
+const PALETTE_MS = 1_500;
 
 export function Shell() {
   const session = useQuery({
@@ -29,7 +33,13 @@ export function Shell() {
 }
 
 function Frame() {
+  useChanges();
   const [paletteOpen, setPaletteOpen] = useState(false);
+  useEffect(() => {
+    // Once the page stands: whoever opens it types at once.
+    const timer = setTimeout(() => void loadPalette(), PALETTE_MS);
+    return () => clearTimeout(timer);
+  }, []);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if ((event.metaKey || event.ctrlKey) && event.key === "k") {

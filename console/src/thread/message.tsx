@@ -4,6 +4,7 @@ import { classNames } from "../parts/class_names.ts";
 import { CopyButton } from "../parts/copy.tsx";
 import { JsonTree } from "../parts/json_tree.tsx";
 import { Markdown } from "../parts/markdown.tsx";
+import { Picture } from "../parts/picture.tsx";
 import type { ShownMessage } from "./messages.ts";
 import { ToolCall } from "./tool_call.tsx";
 
@@ -47,13 +48,7 @@ export const Message = memo(function Message({
         </div>
       )}
       {pictures.map(({ url, description }) => (
-        <img
-          key={url.slice(0, 200)}
-          src={url}
-          alt={description}
-          loading="lazy"
-          className="max-h-80 max-w-full rounded-lg border border-line"
-        />
+        <Picture key={url.slice(0, 200)} url={url} description={description} />
       ))}
       {others.length > 0 && <JsonTree value={others} openDepth={0} label="Other parts of the message" />}
       {tools.map((tool) => (

@@ -98,7 +98,7 @@ const isKnown = (part: JsonObject) =>
   part.type === "tool_use" ||
   part.type === "tool_call";
 
-/** A picture as OpenAI, Anthropic and LangChain write it; only from addresses that a page may load. */
+/** A picture as OpenAI, Anthropic and LangChain write it. */
 function pictureIn(part: Json): Picture[] {
   if (!isObject(part)) return [];
   const address = isObject(part.image_url)

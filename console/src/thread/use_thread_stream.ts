@@ -1,5 +1,5 @@
 /**
- * A thread's stream, from its newest run on, for as long as the page is open: over every break of the connection and
+ * A thread's stream, from its newest run on, for as long as the page is looked at: over every break of the connection and
  * every restart of the server, each event once. Tells the cache what to read anew.
  */
 import { useQueryClient } from "@tanstack/react-query";
@@ -8,6 +8,7 @@ import { ApiError } from "../../../src/client/errors.ts";
 import type { StreamEvent } from "../../../src/client/events.ts";
 import { isLastEvent } from "../../../src/core/moves.ts";
 import { client, keys } from "../api.ts";
+import { whileVisible } from "../visible.ts";
 import { applyEvent, type LiveRun } from "./live_run.ts";
 
 /** Events are shown together, so that a fast stream draws the page a few times a second and not for every token. */
@@ -22,8 +23,7 @@ export function useThreadStream(thread_id: string): LiveRun | null {
   const cache = useQueryClient();
 
   useEffect(() => {
-    const leaving = new AbortController();
-    const { signal } = leaving;
+    let isOver = false;
     let run: LiveRun | null = null;
     /** A run that was over when the page came to see it has nothing to show. */
     let wasLive = false;
@@ -47,20 +47,23 @@ export function useThreadStream(thread_id: string): LiveRun | null {
       if (!shown?.over) return;
       // Only when the state that the run left has been read does what was streamed go.
       void Promise.all(queries).then(() => {
-        if (signal.aborted || run !== shown) return;
+        if (isOver || run !== shown) return;
         wasLive = false;
         setLive(null);
       });
     };
+    let after: string | undefined;
     const take = (event: StreamEvent) => {
+      after = event.id;
       run = applyEvent(run, event);
       showing ??= setTimeout(show, SHOW_MS);
       if (event.type === "state.updated" || event.type === "run.started" || isLastEvent(event.type))
         reading ??= setTimeout(readAgain, READ_MS);
     };
-    void follow(thread_id, take, signal);
+    const stop = whileVisible((signal) => void follow(thread_id, () => after, take, signal));
     return () => {
-      leaving.abort();
+      isOver = true;
+      stop();
       clearTimeout(showing);
       clearTimeout(reading);
       setLive(null);
@@ -72,22 +75,19 @@ export function useThreadStream(thread_id: string): LiveRun | null {
 
 async function follow(
   thread_id: string,
+  place: () => string | undefined,
   take: (event: StreamEvent) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  let after: string | undefined;
   while (!signal.aborted) {
     try {
       const options = {
         from: "newest_run",
-        after,
+        after: place(),
         signal,
         reconnectForMs: Number.POSITIVE_INFINITY,
       } as const;
-      for await (const event of client.threadEvents(thread_id, options)) {
-        after = event.id;
-        take(event);
-      }
+      for await (const event of client.threadEvents(thread_id, options)) take(event);
     } catch (error) {
       // A thread that is not there, or a session that ended, is said by the page's own requests.
       if (signal.aborted || (error instanceof ApiError && error.status < 500 && error.status !== 429)) return;

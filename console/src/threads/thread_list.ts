@@ -14,8 +14,8 @@ const SELECT = ["thread_id", "deployment_id", "status", "metadata", "created_at"
 
 const PAGE = 100;
 const NEWEST = 30;
-const REFRESH_MS = 2_500;
-const COUNT_MS = 5_000;
+/** The stream of changes says when to read; this is for what it does not tell. */
+const REFRESH_MS = 30_000;
 
 export function useThreadList(search: ThreadSearch | null) {
   const enabled = search !== null;
@@ -78,7 +78,7 @@ export function useThreadCounts(search: ThreadSearch | null): ThreadCounts | und
       return { ...byStatus, all: counts.reduce((sum, { count }) => sum + count, 0) };
     },
     enabled: search !== null,
-    refetchInterval: COUNT_MS,
+    refetchInterval: REFRESH_MS,
     placeholderData: keepPreviousData,
   });
   return data;
