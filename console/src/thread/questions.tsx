@@ -13,11 +13,13 @@ import { type Action, answerOf, type Decided, type Decision, type Question, ques
 
 type Props = {
   interrupts: Interrupt[];
+  /** They have been answered once already: another answer opens a branch. */
+  wasAnswered: boolean;
   /** Rejects with why the server refused. */
   onAnswer: (resume: Json) => Promise<void>;
 };
 
-export function Questions({ interrupts, onAnswer }: Props) {
+export function Questions({ interrupts, wasAnswered, onAnswer }: Props) {
   const [answers, setAnswers] = useState<Readonly<Record<string, Json>>>({});
   const [refusal, setRefusal] = useState<unknown>(null);
   const [sending, setSending] = useState(false);
@@ -41,7 +43,11 @@ export function Questions({ interrupts, onAnswer }: Props) {
       <div className="mx-auto flex max-w-3xl flex-col gap-3 px-4 py-3 sm:px-6">
         <h2 className="flex items-center gap-2 font-semibold text-ask">
           <CircleHelp size={16} strokeWidth={1.75} aria-hidden />
-          {isOne ? "The agent asks" : `The agent asks ${interrupts.length} questions`}
+          {wasAnswered
+            ? "The agent asked here; another answer opens a branch"
+            : isOne
+              ? "The agent asks"
+              : `The agent asks ${interrupts.length} questions`}
         </h2>
         {interrupts.map((interrupt) => (
           <OneQuestion

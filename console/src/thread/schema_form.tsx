@@ -87,12 +87,12 @@ function Control({
     case "json":
       return (
         <Textarea
-          rows={3}
+          rows={1}
           spellCheck={false}
           placeholder="JSON"
           value={value}
           onChange={({ target }) => onChange(target.value)}
-          className="font-mono text-xs!"
+          className="field-sizing-content max-h-60 min-h-8 font-mono text-xs!"
         />
       );
     default:

@@ -7,7 +7,7 @@ import { ApiError } from "../../../src/client/errors.ts";
 import type { ThreadState } from "../../../src/core/checkpoint.ts";
 import type { Json } from "../../../src/core/json.ts";
 import { isOver } from "../../../src/core/moves.ts";
-import type { RunRequest } from "../../../src/core/run.ts";
+import type { Run, RunRequest } from "../../../src/core/run.ts";
 import type { Thread } from "../../../src/core/thread.ts";
 import { client, keys } from "../api.ts";
 import { useDeployment } from "../deployments/deployment_queries.ts";
@@ -29,7 +29,14 @@ import { Conversation, type Sent } from "./conversation.tsx";
 import { EditState } from "./edit_state.tsx";
 import { Questions } from "./questions.tsx";
 import { StatePanel } from "./state_panel.tsx";
-import { useHistory, useThread, useThreadRuns, useThreadState } from "./thread_queries.ts";
+import {
+  type ListedCheckpoint,
+  useAsked,
+  useHistory,
+  useThread,
+  useThreadRuns,
+  useThreadState,
+} from "./thread_queries.ts";
 import { ThreadRuns } from "./thread_runs.tsx";
 import { useThreadStream } from "./use_thread_stream.ts";
 
@@ -63,6 +70,7 @@ function Loaded({ thread }: { thread: Thread }) {
   const history = useHistory(thread_id);
   const [sent, setSent] = useState<readonly Sent[]>([]);
   const [editing, setEditing] = useState(false);
+  const [instead, setInstead] = useState(false);
 
   const runs = runsQuery.data ?? [];
   // The one at work; those behind it wait their turn.
@@ -70,6 +78,9 @@ function Loaded({ thread }: { thread: Thread }) {
   const running = active !== undefined || thread.status === "busy";
   const selected = checkpoint ?? state.data?.checkpoint_id ?? null;
   const isPast = checkpoint !== null && checkpoint !== history.checkpoints[0]?.checkpoint_id;
+
+  const asked = useAsked(isPast && state.data ? askedBy(state.data, runs, history.checkpoints) : null);
+  const questions = asked.data ?? state.data?.interrupts ?? [];
 
   const look = (to: { checkpoint?: string | undefined; compare?: string | undefined }) =>
     void navigate({ search: (old) => ({ ...old, ...to }), replace: true });
@@ -89,6 +100,7 @@ function Loaded({ thread }: { thread: Thread }) {
       { ...request, ...at, ...turn },
       { idempotencyKey: crypto.randomUUID() },
     );
+    setInstead(false);
     setSent((earlier) => [...earlier, { text, run_id }]);
     if (checkpoint !== null) look({ checkpoint: undefined, compare: undefined });
     await readAgain();
@@ -156,17 +168,26 @@ function Loaded({ thread }: { thread: Thread }) {
               deployment={deployment}
               isPast={isPast}
             />
-            {mayRun && !running && state.data.interrupts.length > 0 && (
+            {mayRun && !running && questions.length > 0 && (
               <Questions
                 key={state.data.checkpoint_id}
-                interrupts={state.data.interrupts}
+                interrupts={questions}
+                wasAnswered={asked.data !== undefined}
                 onAnswer={(resume: Json) =>
                   start({ command: { resume } }, typeof resume === "string" ? resume : JSON.stringify(resume))
                 }
               />
             )}
-            {mayRun && !running && <GoOn state={state.data} onGoOn={() => start({ input: null }, "")} />}
-            {mayRun ? (
+            {mayRun && !running && questions.length === 0 && (
+              <GoOn state={state.data} onGoOn={() => start({ input: null }, "")} />
+            )}
+            {mayRun && !running && questions.length > 0 && !instead ? (
+              <div className="shrink-0 border-t border-line px-4 py-2 text-center">
+                <Button weight="quiet" onClick={() => setInstead(true)}>
+                  Send something else instead
+                </Button>
+              </div>
+            ) : mayRun ? (
               <Composer
                 deployment={deployment}
                 inputSchema={structure?.input ?? null}
@@ -262,6 +283,15 @@ function Loaded({ thread }: { thread: Thread }) {
       )}
     </div>
   );
+}
+
+/** The run that stopped at this past state to ask something that has been answered since; null: none did. */
+function askedBy(state: ThreadState, runs: Run[], checkpoints: ListedCheckpoint[]): string | null {
+  const { run_id, checkpoint_id, next, interrupts } = state;
+  if (run_id === null || next.length === 0 || interrupts.length > 0) return null;
+  const stopped = runs.find(({ id, status }) => id === run_id && status === "interrupted");
+  const last = checkpoints.find((each) => each.run_id === run_id);
+  return stopped && last?.checkpoint_id === checkpoint_id ? run_id : null;
 }
 
 const allPanels: readonly [Panel, string][] = [

@@ -3,6 +3,8 @@ import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 import type { PatchOperation } from "../../../src/client/client.ts";
 import type { Checkpoint } from "../../../src/core/checkpoint.ts";
+import { isObject } from "../../../src/core/json.ts";
+import type { Interrupt } from "../../../src/core/thread.ts";
 import { client, keys } from "../api.ts";
 import type { Changes } from "../parts/json_tree.tsx";
 
@@ -35,6 +37,22 @@ export function useThreadRuns(thread_id: string) {
     queryFn: async ({ signal }) =>
       (await client.listThreadRuns(thread_id, { limit: RUNS_SHOWN }, { signal })).runs,
     refetchInterval: REFRESH_MS,
+  });
+}
+
+/** What a run stopped to ask, from its own last event: also once it was answered. null: nothing is looked for. */
+export function useAsked(run_id: string | null) {
+  return useQuery({
+    queryKey: [...keys.run(run_id ?? ""), "asked"],
+    queryFn: async ({ signal }): Promise<Interrupt[]> => {
+      const asked: Interrupt[] = [];
+      for await (const { data } of client.runEvents(run_id!, { signal, types: ["run.interrupted"] })) {
+        if (isObject(data) && Array.isArray(data.interrupts)) asked.push(...(data.interrupts as Interrupt[]));
+      }
+      return asked;
+    },
+    enabled: run_id !== null,
+    staleTime: Number.POSITIVE_INFINITY,
   });
 }
 
