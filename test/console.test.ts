@@ -144,9 +144,10 @@ describe("the console", { skip: noBrowser, timeout: 240_000 }, () => {
     await page.getByRole("button", { name: "Send" }).waitFor();
     await send(page, "My name is Ada");
     await log.getByText("Nice to meet you, Ada!").waitFor();
+    await page.getByRole("button", { name: "Stop" }).waitFor({ state: "detached" });
+    await countIs(log.getByRole("article"), 4);
     const { values } = await client.getThread(thread_id);
     assert.equal((values!.messages as unknown[]).length, 4);
-    await countIs(log.getByRole("article"), 4);
   });
 
   it("looks at a past state, compares it, branches off from it, and shows both branches", async (t) => {

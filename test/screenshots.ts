@@ -79,7 +79,7 @@ async function chat(server: ServerProcess, client: CrewshipClient): Promise<void
   await page.getByText("busy").first().waitFor();
   await shot(page, "threads");
   await page.goto(`${server.url}/console/threads/${thread_id}?panel=checkpoints`);
-  await page.getByText("Your name is Ada.").waitFor();
+  await page.getByRole("log").getByText("Your name is Ada.").waitFor();
   await page.getByRole("list", { name: "Checkpoints" }).waitFor();
   await shot(page, "thread");
   await page.goto(`${server.url}/console/threads/${thread_id}?compare=${checkpoints[1]!.checkpoint_id}`);
@@ -100,11 +100,11 @@ async function chat(server: ServerProcess, client: CrewshipClient): Promise<void
 
   const dark = await newPage(scope, { viewport: WIDE, colorScheme: "dark" });
   await signIn(dark, server, `threads/${thread_id}`);
-  await dark.getByText("Your name is Ada.").waitFor();
+  await dark.getByRole("log").getByText("Your name is Ada.").waitFor();
   await shot(dark, "dark");
   const phone = await newPage(scope, { viewport: PHONE, deviceScaleFactor: 2, isMobile: true });
   await signIn(phone, server, `threads/${thread_id}`);
-  await phone.getByText("Your name is Ada.").waitFor();
+  await phone.getByRole("log").getByText("Your name is Ada.").waitFor();
   await shot(phone, "phone");
 }
 
