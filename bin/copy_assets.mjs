@@ -9,6 +9,8 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 // One by one: a folder that Python has run in holds what it compiled.
-for (const path of globSync(["src/store/migrations/*.sql", "runners/python/**/*.py", "console/dist/**/*.*"], { cwd: root })) {
+for (const path of globSync(["src/store/migrations/*.sql", "runners/python/**/*.py", "console/dist/**/*.*"], {
+  cwd: root,
+})) {
   cpSync(join(root, path), join(root, "dist", path));
 }

@@ -123,6 +123,7 @@ async function approval(server: ServerProcess, client: CrewshipClient): Promise<
 /** Once everything that was on its way is there, and nothing moves. */
 async function shot(page: Page, name: string): Promise<void> {
   await page.locator("[aria-busy=true], .skeleton").first().waitFor({ state: "detached" });
+  await page.mouse.move(0, 0);
   await page.evaluate("document.fonts.ready");
   await page.evaluate(
     "Promise.all(document.getAnimations().filter((each) => each.effect.getTiming().iterations === 1).map((each) => each.finished))",

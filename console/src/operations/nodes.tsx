@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { AgentProcessState, Operations } from "../../../src/core/operations.ts";
 import { classNames } from "../parts/class_names.ts";
 import { Id, shortId } from "../parts/copy.tsx";
-import { Time } from "../parts/time.tsx";
+import { ClockTime, Time } from "../parts/time.tsx";
 import { Section } from "./section.tsx";
 
 type Node = Operations["nodes"][number];
@@ -74,7 +74,7 @@ function OneNode({ node, leases }: { node: Node; leases: Lease[] }) {
                 </span>
               )}
               <span>
-                lease until <Time at={expires_at} />
+                lease until <ClockTime at={expires_at} />
               </span>
               {attempt > 1 && <span className="text-ask">attempt {attempt}</span>}
             </li>

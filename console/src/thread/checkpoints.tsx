@@ -4,7 +4,6 @@ import { GitCompareArrows, Map as MapIcon, Rows3 } from "lucide-react";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { IconButton } from "../parts/button.tsx";
 import { classNames } from "../parts/class_names.ts";
-import { shortId } from "../parts/copy.tsx";
 import { EmptyState } from "../parts/empty_state.tsx";
 import { SkeletonRows } from "../parts/skeleton.tsx";
 import { ClockTime } from "../parts/time.tsx";
@@ -18,6 +17,8 @@ const CheckpointMap = lazy(() => import("./checkpoint_map.tsx"));
 const ROW_PX = 36;
 const LANE_PX = 14;
 const MOST_LANES = 8;
+/** Ids begin with the time: their ends tell runs apart. */
+const RUN_DIGITS = 6;
 
 export type Selection = {
   /** The one whose state is shown. */
@@ -129,7 +130,7 @@ function List({
                   className="numeric hidden shrink-0 text-xs text-ink-faint sm:inline"
                   title={run_id ?? undefined}
                 >
-                  {beginsRun && run_id !== null ? shortId(run_id).slice(0, 12) : ""}
+                  {beginsRun && run_id !== null ? `run …${run_id.slice(-RUN_DIGITS)}` : ""}
                 </span>
                 <span className="shrink-0 text-xs text-ink-soft">
                   <ClockTime at={checkpoint.created_at} />

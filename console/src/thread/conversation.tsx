@@ -211,6 +211,10 @@ function inputText(input: Json, deployment: Deployment | undefined): string {
     const last = Array.isArray(input.messages) ? input.messages.at(-1) : undefined;
     if (isObject(last)) return contentText(last.content);
   }
+  if (isObject(input) && Object.values(input).every((value) => typeof value !== "object" || value === null))
+    return Object.entries(input)
+      .map(([key, value]) => `${key}: ${value}`)
+      .join("\n");
   return JSON.stringify(input, null, 2);
 }
 
