@@ -23,7 +23,7 @@ it("loads at most 250 KB of JavaScript before its first page", () => {
   assert.ok(sum <= MOST_INITIAL_BYTES, `${scripts.join(", ")}: ${sum} bytes`);
 });
 
-describe("the console", { skip: noBrowser, timeout: 240_000 }, () => {
+describe("the console", { skip: noBrowser, timeout: 600_000 }, () => {
   let server: ServerProcess;
   let client: CrewshipClient;
   before(async () => {

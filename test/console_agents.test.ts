@@ -5,7 +5,7 @@ import { ServerProcess } from "./faults/server.ts";
 import { buildConsole, closeBrowser, newPage, noBrowser, signIn } from "./fixtures/browser.ts";
 import { newProject, startDeployer, write } from "./fixtures/deployer.ts";
 
-describe("the console", { skip: noBrowser, timeout: 240_000 }, () => {
+describe("the console", { skip: noBrowser, timeout: 600_000 }, () => {
   before(buildConsole);
   after(closeBrowser);
 
