@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { lasting } from "./ends.ts";
 
 export type Order =
   /** One run in a thread; answers with its ms. */
@@ -18,20 +19,18 @@ export type Answer = { ms: number; chunks: number };
 export class Bare {
   readonly #child: ChildProcess;
 
-  constructor() {
-    this.#child = fork(fileURLToPath(import.meta.url), ["child"]);
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  static async start(): Promise<Bare> {
+    return new Bare(await lasting(fork(fileURLToPath(import.meta.url), ["child"]), (child) => child.kill()));
   }
 
   async ask(order: Order): Promise<Answer> {
     this.#child.send(order);
     const [answer] = (await once(this.#child, "message")) as [Answer];
     return answer;
-  }
-
-  async stop(): Promise<void> {
-    const exit = once(this.#child, "exit");
-    this.#child.disconnect();
-    await exit;
   }
 }
 

@@ -1,32 +1,42 @@
 /** The machine's own limits: HTTP over loopback without anything behind it, and flushes of the disk. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Target } from "./http.ts";
+import { lasting } from "./ends.ts";
+import { post, type Target } from "./http.ts";
+import { median, timed } from "./measure.ts";
 
 const PAGE_BYTES = 4096;
+const FLUSHES = 200;
+const REQUESTS = 500;
 
 /** Starts a server in its own process that reads a body and answers a kilobyte. */
-export async function startFloor(): Promise<Target & { stop(): Promise<void> }> {
-  const child = fork(fileURLToPath(import.meta.url), ["child"]);
+export async function startFloor(): Promise<Target> {
+  const child = await lasting(fork(fileURLToPath(import.meta.url), ["child"]), (child) => child.kill());
   const [port] = (await once(child, "message")) as [number];
-  return {
-    url: `http://127.0.0.1:${port}`,
-    apiKey: "none",
-    stop: async () => {
-      const exit = once(child, "exit");
-      child.kill();
-      await exit;
-    },
-  };
+  return { url: `http://127.0.0.1:${port}`, apiKey: "none" };
+}
+
+/** Both in a line, for whoever reads the figures of a case. */
+export async function measureFloor(): Promise<string> {
+  const floor = await startFloor();
+  const times: number[] = [];
+  for (let i = 0; i < 2 * REQUESTS; i++) times.push(await timed(() => post(floor, "/", {})));
+  const loopback = median(times.slice(REQUESTS));
+  const folder = await lasting(mkdtempSync(join(tmpdir(), "crewship-floor-")), (folder) =>
+    rmSync(folder, { recursive: true }),
+  );
+  const flushed = 1000 / median(flushes(folder, FLUSHES));
+  return `HTTP over loopback ${loopback.toFixed(2)} ms, ${Math.round(flushed)} flushes/s`;
 }
 
 /** The ms of `count` appends of 4 KB, each followed by fdatasync, to a file in `folder`. */
-export function flushes(folder: string, count: number): number[] {
+export function flushes(folder: string, count = FLUSHES): number[] {
   const file = openSync(join(folder, "flushed"), "w");
   const page = Buffer.alloc(PAGE_BYTES, 1);
   const times = Array.from({ length: count }, () => {
@@ -40,6 +50,7 @@ export function flushes(folder: string, count: number): number[] {
 }
 
 if (process.argv[2] === "child" && process.send) {
+  process.on("disconnect", () => process.exit());
   const answer = JSON.stringify({ status: "succeeded", text: "x".repeat(1000) });
   const server = createServer(async (incoming, outgoing) => {
     for await (const _ of incoming);

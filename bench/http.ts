@@ -64,6 +64,22 @@ async function frames(response: IncomingMessage, seen: (frame: string) => void):
   }
 }
 
+/** Looks at the numbers of the events of one stream, which go up by one, before `seen` gets their frames. */
+export function numbered(seen: (frame: string) => void) {
+  let seq = 0;
+  const reader = {
+    outOfOrder: 0,
+    frame: (frame: string) => {
+      const id = /^id: (\d+)/.exec(frame)?.[1];
+      if (id === undefined) return;
+      if (Number(id) !== ++seq) reader.outOfOrder++;
+      seq = Number(id);
+      seen(frame);
+    },
+  };
+  return reader;
+}
+
 export async function newThread(target: Target & { deployment_id: string }): Promise<string> {
   const { text } = await post(target, "/v1/threads", { deployment_id: target.deployment_id });
   return (JSON.parse(text) as { thread_id: string }).thread_id;

@@ -1,12 +1,11 @@
 /** The same crowd on one node over SQLite, and on one, two and four over PostgreSQL: all on this machine's cores. */
-
 import type { ServerProcess } from "../../test/faults/server.ts";
-import { Cluster } from "../../test/fixtures/postgres.ts";
+import type { Cluster } from "../../test/fixtures/postgres.ts";
 import { flushes } from "../floor.ts";
 import { newThread, turn } from "../http.ts";
-import { type Case, median, spread, timed } from "../measure.ts";
+import { type Case, median, range, spread, timed } from "../measure.ts";
 import { processorSeconds } from "../processor.ts";
-import { startEcho } from "../server.ts";
+import { startAgent, startCluster } from "../server.ts";
 
 const CLIENTS = 32;
 const ROUNDS = 5;
@@ -35,39 +34,54 @@ type Measured = {
   walBytes: number;
 };
 
-export const nodesCase: Case = {
+export const nodesCase: Case<"nodes"> = {
   name: "nodes",
-  async run() {
-    const cluster = await Cluster.start({ durable: true, settings });
+  about:
+    "the same crowd on one node over SQLite, and on one, two and four over PostgreSQL; what a turn costs each part",
+  async run({ say }) {
+    const cluster = await startCluster(settings);
     await cluster.run("create extension pg_stat_statements");
     await track(cluster, "none");
-    const setups: Setup[] = [{ name: "SQLite, 1 node", servers: [await startEcho()], database: undefined }];
-    try {
-      for (const count of [1, 2, 4]) {
-        const database = await cluster.createDatabase();
-        const servers = await Promise.all(Array.from({ length: count }, () => startEcho(database)));
-        setups.push({ name: `PostgreSQL, ${count} node${count > 1 ? "s" : ""}`, servers, database });
-      }
-      const measured = new Map<Setup, Measured>();
-      for (const setup of setups) {
-        await crowd(setup, () => undefined);
-        const statements = await countStatements(cluster, () => crowd(setup, () => undefined));
-        const empty = { turns: 0, nodes: 0, agents: 0, postgres: 0, clients: 0, commits: 0, walBytes: 0 };
-        measured.set(setup, { rates: [], latencies: [], statements, ...empty });
-      }
-      for (let round = 0; round < ROUNDS; round++)
-        for (const [setup, sums] of measured) await measure(cluster, setup, sums);
-      const flushMs = median(flushes(cluster.folder, 200));
-      const all = [...measured];
-      return [
+    const setups: Setup[] = [
+      { name: "SQLite, 1 node", servers: [await startAgent("echo")], database: undefined },
+    ];
+    for (const count of [1, 2, 4]) {
+      const databaseUrl = await cluster.createDatabase();
+      const servers: ServerProcess[] = [];
+      for (let i = 0; i < count; i++) servers.push(await startAgent("echo", { databaseUrl }));
+      setups.push({
+        name: `PostgreSQL, ${count} node${count > 1 ? "s" : ""}`,
+        servers,
+        database: databaseUrl,
+      });
+    }
+    const measured = new Map<Setup, Measured>();
+    for (const setup of setups) {
+      await crowd(setup, () => undefined);
+      const statements = await countStatements(cluster, () => crowd(setup, () => undefined));
+      const empty = { turns: 0, nodes: 0, agents: 0, postgres: 0, clients: 0, commits: 0, walBytes: 0 };
+      measured.set(setup, { rates: [], latencies: [], statements, ...empty });
+    }
+    for (let round = 0; round < ROUNDS; round++) {
+      say(`round ${round + 1} of ${ROUNDS}`);
+      for (const [setup, sums] of measured) await measure(cluster, setup, sums);
+    }
+    const flushMs = median(flushes(cluster.folder));
+    const all = [...measured];
+    const [sqlite, one, two, four] = all.map(([, { rates }]) => median(rates)) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    return {
+      tables: [
         {
           title: `nodes: ${CLIENTS} clients, a thread each, ${TURNS} turns a round, POST runs/wait (turns/s; ms as a client sees it)`,
           columns: ["", "turns/s", "least", "most", "p50", "p99", "samples"],
           rows: all.map(([{ name }, { rates, latencies }]) => [
             name,
-            median(rates),
-            Math.min(...rates),
-            Math.max(...rates),
+            ...range(rates).slice(0, 3),
             ...spread(latencies),
           ]),
           notes: ["clients, nodes, agents and database share this machine's cores"],
@@ -93,11 +107,16 @@ export const nodesCase: Case = {
             `one flush of the disk (fdatasync): ${flushMs.toFixed(2)} ms`,
           ],
         },
-      ];
-    } finally {
-      await Promise.all(setups.flatMap(({ servers }) => servers.map((server) => server.remove())));
-      await cluster.remove();
-    }
+      ],
+      figures: {
+        aegra: { value: two, limit: `SQLite, 1 node: ${Math.round(sqlite)} turns/s` },
+        added: {
+          value: Math.min(two / one, four / two),
+          beside: `1, 2, 4 nodes: ${[one, two, four].map(Math.round).join(", ")} turns/s`,
+          limit: "nodes, agents and database share the cores",
+        },
+      },
+    };
   },
 };
 

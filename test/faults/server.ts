@@ -11,7 +11,6 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { CrewshipClient } from "../../src/client/client.ts";
-import { freshDatabaseUrl } from "../fixtures/database.ts";
 import { pythonVariables } from "../fixtures/python.ts";
 
 const cli = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -20,6 +19,9 @@ const STOP_MS = 15_000;
 /** What the server last wrote to stderr, for the message of a failure. */
 const LOG_CHARACTERS = 8_000;
 const API_KEY = "csk_fault_tests";
+/** Its databases end with the tests; a benchmark that imported node:test would close with the summary of a test run. */
+const tests =
+  process.env.CREWSHIP_TEST_DATABASE === "postgres" ? await import("../fixtures/database.ts") : undefined;
 
 export type ServerOptions = {
   /** The agent's folder. */
@@ -32,6 +34,8 @@ export type ServerOptions = {
   databaseUrl?: string;
   /** Flags of the server's own Node, such as --cpu-prof. */
   nodeFlags?: string[];
+  /** Variables of its environment, beside those of this process. */
+  environment?: Record<string, string>;
 };
 
 export class ServerProcess {
@@ -50,9 +54,15 @@ export class ServerProcess {
 
   /** Starts a server over an empty data folder. Resolves when it answers. */
   static async start(options: ServerOptions): Promise<ServerProcess> {
-    const databaseUrl = options.databaseUrl ?? (await freshDatabaseUrl());
+    const databaseUrl = options.databaseUrl ?? (await tests?.freshDatabaseUrl());
     const server = new ServerProcess({ ...options, ...(databaseUrl === undefined ? {} : { databaseUrl }) });
-    await server.start();
+    try {
+      await server.start();
+    } catch (error) {
+      // Nobody else could end it.
+      await server.remove();
+      throw error;
+    }
     return server;
   }
 
@@ -88,7 +98,7 @@ export class ServerProcess {
 
   /** Starts it, or starts it again on the same folder and port. */
   async start(): Promise<void> {
-    const { project, name, flags = [], nodeFlags = [], databaseUrl } = this.#options;
+    const { project, name, flags = [], nodeFlags = [], databaseUrl, environment } = this.#options;
     const child = spawn(
       process.execPath,
       [
@@ -103,6 +113,7 @@ export class ServerProcess {
         env: {
           ...process.env,
           ...pythonVariables(),
+          ...environment,
           XDG_CONFIG_HOME: join(this.folder, "config"),
           CREWSHIP_API_KEY: API_KEY,
           ...(databaseUrl === undefined ? {} : { CREWSHIP_DATABASE_URL: databaseUrl }),
