@@ -4,10 +4,23 @@ import { after, before, describe, it } from "node:test";
 import { ServerProcess } from "./faults/server.ts";
 import { buildConsole, closeBrowser, newPage, noBrowser, signIn } from "./fixtures/browser.ts";
 import { newProject, startDeployer, write } from "./fixtures/deployer.ts";
+import { functionProject, testServer } from "./fixtures/server.ts";
 
 describe("the console", { skip: noBrowser, timeout: 600_000 }, () => {
   before(buildConsole);
   after(closeBrowser);
+
+  it("opens signed in at the address that dev prints, once, and keeps nothing of it in the address", async (t) => {
+    const { server } = await testServer(t, functionProject);
+    const address = await server.consoleAddress();
+    const page = await newPage(t);
+    await page.goto(address);
+    await page.getByRole("heading", { name: "Threads", exact: true }).waitFor();
+    assert.equal(new URL(page.url()).hash, "");
+    const other = await newPage(t);
+    await other.goto(address);
+    await other.getByLabel("API key").waitFor();
+  });
 
   it("asks for what the input's schema says, shows the agent's question, and sends the answer", async (t) => {
     const server = await ServerProcess.start({ project: "test/projects/approval-js", name: "graph" });

@@ -8,6 +8,7 @@ import {
 } from "@tanstack/react-router";
 import { runStatuses, threadStatuses } from "../../src/core/moves.ts";
 import { oneOf } from "./parts/one_of.ts";
+import { Broken } from "./shell/broken.tsx";
 import { Missing } from "./shell/missing.tsx";
 import { Shell } from "./shell/shell.tsx";
 import { ThreadsPage } from "./threads/threads_page.tsx";
@@ -117,6 +118,7 @@ export const router = createRouter({
   ]),
   basepath: "/console",
   defaultPreload: "intent",
+  defaultErrorComponent: Broken,
   scrollRestoration: true,
 });
 

@@ -36,8 +36,8 @@ function Frame() {
   useChanges();
   const [paletteOpen, setPaletteOpen] = useState(false);
   useEffect(() => {
-    // Once the page stands: whoever opens it types at once.
-    const timer = setTimeout(() => void loadPalette(), PALETTE_MS);
+    // Once the page stands: whoever opens it types at once. What fails here is tried again then.
+    const timer = setTimeout(() => loadPalette().catch(() => undefined), PALETTE_MS);
     return () => clearTimeout(timer);
   }, []);
   useEffect(() => {
