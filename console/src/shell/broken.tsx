@@ -2,16 +2,18 @@
 import type { ErrorComponentProps } from "@tanstack/react-router";
 import { Button } from "../parts/button.tsx";
 import { EmptyState } from "../parts/empty_state.tsx";
+import { messageOf } from "../parts/error_note.tsx";
 
 export function Broken({ error }: ErrorComponentProps) {
-  const isPart = /dynamically imported module|preload/i.test(error.message);
+  const message = messageOf(error);
+  const isPart = /dynamically imported module|preload/i.test(message);
   return (
     <div role="alert">
       <EmptyState title={isPart ? "A part of the console did not come" : "This page could not be shown"}>
         <p>
           {isPart
             ? "The server was away, or has been updated since this page was opened. Load the page anew; nothing is lost."
-            : error.message}
+            : message}
         </p>
         <Button weight="primary" onClick={() => location.reload()}>
           Load anew
