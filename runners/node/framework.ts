@@ -37,11 +37,17 @@ export type TaskState = {
   name: string;
   interrupts?: (Interrupt | Interrupt[])[];
   error?: unknown;
+  /** A task that begins, and one that has written. */
+  triggers?: string[];
+  result?: unknown;
 };
 export type StateSnapshot = { values: unknown; next: string[]; tasks: TaskState[]; config: RunnableConfig };
 
+export type StreamEvent = { event: string; run_id: string; data: { chunk?: unknown } };
+
 export interface CompiledGraph {
   stream(input: unknown, options: RunnableConfig): Promise<AsyncIterable<unknown>>;
+  streamEvents(input: unknown, options: RunnableConfig): AsyncIterable<StreamEvent>;
   getState(config: RunnableConfig): Promise<StateSnapshot>;
   updateState(config: RunnableConfig, values: unknown, asNode?: string): Promise<RunnableConfig>;
   getGraphAsync?(options?: { xray?: number }): Promise<{ toJSON(): unknown }>;

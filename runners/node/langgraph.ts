@@ -6,22 +6,14 @@ import { decideContinuation } from "./continuation.ts";
 import { unescapeTags } from "./decode.ts";
 import { EncodingError, encode } from "./encode.ts";
 import { describeError } from "./errors.ts";
-import type { CompiledGraph, Framework, RunnableConfig, StateSnapshot } from "./framework.ts";
+import type { CompiledGraph, Framework, RunnableConfig, StateSnapshot, StreamEvent } from "./framework.ts";
 import type { Host, Update } from "./host.ts";
 import { ThreadMemory } from "./memory.ts";
 import { changes } from "./output.ts";
 import type { Done, RunPipe } from "./pipe.ts";
 import { SaverState, saverClass } from "./saver.ts";
 import { type CheckpointReport, toShown, visibleValues } from "./shown.ts";
-import {
-  type Chunk,
-  callbacksWith,
-  type DebugEntry,
-  emitCustom,
-  emitMessage,
-  emitTask,
-  toolEvents,
-} from "./stream.ts";
+import { type Chunk, callbacksWith, type DebugEntry, StreamEvents, toolEvents } from "./stream.ts";
 import { describeGraph } from "./structure.ts";
 import { copyCheckpoint, type LiveTuple } from "./tuple.ts";
 import type { WarmStates } from "./warm.ts";
@@ -121,14 +113,18 @@ export class LangGraphHost implements Host {
       way.way === "input" ? start.checkpoint_id : null,
     );
     let last: { id: string; report: CheckpointReport } | undefined;
-    for await (const chunk of await graph.stream(input, config)) {
+    const events = new StreamEvents(pipe, attached.memory);
+    const chunks = start.stream_events
+      ? withEvents(graph.streamEvents(input, { ...config, version: "v2" }), events)
+      : await graph.stream(input, config);
+    for await (const chunk of chunks) {
       const [namespace, mode, payload] = chunk as Chunk;
       if (mode === "debug") {
         const entry = payload as DebugEntry;
         if (entry.type === "checkpoint") last = this.#report(attached, entry.payload) ?? last;
-        else emitTask(pipe, namespace, entry);
-      } else if (mode === "messages") emitMessage(pipe, payload);
-      else if (mode === "custom") emitCustom(pipe, payload);
+        else events.task(namespace, entry);
+      } else if (mode === "messages") events.message(namespace, payload);
+      else if (mode === "custom") events.custom(namespace, payload);
       await pipe.caughtUp();
     }
     signal.throwIfAborted();
@@ -297,6 +293,16 @@ export class LangGraphHost implements Host {
       subgraphs: true,
       signal,
     };
+  }
+}
+
+/** The graph's own chunks among its events; the others are told. */
+async function* withEvents(all: AsyncIterable<StreamEvent>, events: StreamEvents): AsyncGenerator<unknown> {
+  let root: string | undefined;
+  for await (const event of all) {
+    root ??= event.run_id;
+    if (event.event === "on_chain_stream" && event.run_id === root) yield event.data.chunk;
+    else events.event(event);
   }
 }
 

@@ -35,10 +35,6 @@ export function isMessage(value: object): value is Message {
   );
 }
 
-export function isAIMessage(value: unknown): value is Message {
-  return typeof value === "object" && value !== null && isMessage(value) && value._getType() === "ai";
-}
-
 /**
  * What a reducer makes of something else, so that it never stands in a state itself: a message that still lacks its id,
  * plain data that becomes a message, a RemoveMessage.
@@ -81,7 +77,7 @@ export function reviveMessage(
   return new Class(fields);
 }
 
-function isEmpty(value: unknown): boolean {
+export function isEmpty(value: unknown): boolean {
   if (value === undefined || value === null) return true;
   return typeof value === "object" && Object.keys(value).length === 0;
 }

@@ -7,7 +7,8 @@ import type { RunnerMessageOf, ServerMessage } from "../../src/runner/protocol.t
 import type { CheckpointBody, CheckpointStore, Page, ReadRequest, WritesBody } from "./store.ts";
 import type { Wire } from "./wire.ts";
 
-export type RunEvent = { type: string; data: Json };
+export type RunEvent = { type: string; data: Json; langgraph?: Json };
+type Items = RunnerMessageOf<"event">["items"];
 export type Done = Omit<RunnerMessageOf<"done">, "type" | "run_id">;
 
 /** A batch of events leaves when it reaches this size, even if the event loop has not turned. */
@@ -44,10 +45,15 @@ export class RunPipe implements CheckpointStore {
   }
 
   /** The first event of a turn of the event loop leaves at once, those that follow in the same turn as one batch. */
-  emit(type: string, data: Json): void {
+  emit(type: string, data: Json, langgraph?: Json, items?: Items): void {
     if (this.#over) return;
-    this.#events.push({ type, data });
+    this.#events.push(langgraph === undefined ? { type, data } : { type, data, langgraph });
+    if (items) {
+      this.flush(items);
+      return;
+    }
     this.#batchLength += 64 + (typeof data === "object" ? JSON.stringify(data).length : 0);
+    if (langgraph !== undefined) this.#batchLength += JSON.stringify(langgraph).length;
     if (!this.#batching) {
       this.#batching = true;
       this.flush();
@@ -67,12 +73,13 @@ export class RunPipe implements CheckpointStore {
     this.emit("log", { level, message });
   }
 
-  flush(): void {
+  /** `items`: what the events refer to and no message has taken along yet. */
+  flush(items?: Items): void {
     if (this.#over || this.#events.length === 0) return;
     const events = this.#events;
     this.#events = [];
     this.#batchLength = 0;
-    this.#wire.send({ type: "event", run_id: this.runId, events });
+    this.#wire.send({ type: "event", run_id: this.runId, events, ...(items && { items }) });
   }
 
   checkpoint(body: CheckpointBody): void {

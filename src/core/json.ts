@@ -30,3 +30,14 @@ export function setOwn(target: object, key: string, value: unknown): void {
     (target as Record<string, unknown>)[key] = value;
   }
 }
+
+/** Containment: every key of the filter is there with an equal value; objects inside are contained in turn. */
+export function contains(value: Json, filter: Json): boolean {
+  if (!isObject(filter)) return JSON.stringify(value) === JSON.stringify(filter);
+  return (
+    isObject(value) &&
+    Object.entries(filter).every(
+      ([key, want]) => Object.hasOwn(value, key) && contains(value[key] ?? null, want),
+    )
+  );
+}

@@ -42,6 +42,12 @@ const catalogue = {
     409,
     (d: Details) => `Thread ${d.thread_id} exists already. Send if_exists: "do_nothing" to get it.`,
   ],
+  run_over: [409, (d: Details) => `Run ${d.run_id} cannot be canceled: it is over (${d.status}).`],
+  copy_source_gone: [409, (d: Details) => `There is no thread ${d.thread_id} to copy. Check the id.`],
+  assistant_exists: [
+    409,
+    (d: Details) => `Assistant ${d.assistant_id} exists already. Send if_exists: "do_nothing" to get it.`,
+  ],
   thread_changed: [
     409,
     (d: Details) =>

@@ -1,5 +1,6 @@
 /** A run: one execution of a version, inside a thread or alone. */
 import { type Static, Type } from "typebox";
+import type { JsonObject } from "./json.ts";
 import { runStatuses } from "./moves.ts";
 import { Iso, JsonObjectSchema, JsonValue, Nullable } from "./schema.ts";
 
@@ -70,6 +71,16 @@ export const Command = Type.Object(
   { resume: Type.Optional(JsonValue), update: Type.Optional(JsonValue), goto: Type.Optional(JsonValue) },
   { additionalProperties: false, minProperties: 1 },
 );
+
+/** What LangGraph's protocol says of a run that is no word of ours. */
+export type LangGraphRequest = {
+  assistant_id: string;
+  stream_mode: string[];
+  stream_subgraphs: boolean;
+  multitask_strategy: MultitaskStrategy;
+  /** What the caller sent, for showing it. */
+  kwargs: JsonObject;
+};
 
 /** What a caller may say about a run in a thread. */
 export const RunRequest = Type.Object(

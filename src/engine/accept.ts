@@ -7,13 +7,13 @@ import { escapeTags } from "../core/encoding.ts";
 import { runId } from "../core/ids.ts";
 import type { Json } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
-import type { AcceptedRun, MultitaskStrategy, RunRequest } from "../core/run.ts";
+import type { AcceptedRun, LangGraphRequest, MultitaskStrategy, RunRequest } from "../core/run.ts";
 import type { Transaction } from "../store/database.ts";
 import type { Attempt } from "../store/idempotency.ts";
 import { lockLog } from "../store/logs.ts";
 import { liveRun } from "../store/queue.ts";
-import { createRun } from "../store/runs.ts";
-import { occupyThread, type ThreadRow } from "../store/threads.ts";
+import { createRun, hideRun } from "../store/runs.ts";
+import { bindThread, occupyThread, type ThreadRow } from "../store/threads.ts";
 import { activeVersion, type VersionRow } from "../store/versions.ts";
 import { begin, type Execution } from "./begin.ts";
 import { cancelIn } from "./cancel.ts";
@@ -30,6 +30,7 @@ export type RunOrder = {
   deployment_id: string;
   request: RunRequest;
   attempt: Attempt | undefined;
+  langgraph?: LangGraphRequest;
 };
 
 /**
@@ -95,9 +96,10 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
   if (version?.status !== "ready") throw new Problem("no_version", { environment });
   checkForm(order.request, version.framework);
   if (order.thread) await lockLog(tx, order.thread.log_id);
+  if (order.thread) await bind(tx, order.thread, order);
   const strategy = order.request.multitask_strategy ?? "reject";
   const { log_id, queued } = order.thread
-    ? await occupy(tx, order.thread, strategy)
+    ? await occupy(tx, order.thread, strategy, order.langgraph !== undefined)
     : { log_id: await newLog(tx), queued: false };
   if (order.request.checkpoint_id !== undefined) {
     await findCheckpointOf(tx, log_id, order.request.checkpoint_id);
@@ -113,6 +115,7 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
     version_id: version.version_id,
     environment,
     request: escaped(order.request),
+    langgraph: order.langgraph ?? null,
   });
   node.logger.debug({ run_id, log_id }, "accepted a run");
   return {
@@ -122,11 +125,23 @@ async function store(tx: Transaction, node: Node, order: RunOrder): Promise<Stor
   };
 }
 
+/** A thread that has no deployment yet is from now on this one's. */
+async function bind(
+  tx: Transaction,
+  { thread_id, deployment_id }: ThreadRow,
+  order: RunOrder,
+): Promise<void> {
+  if (deployment_id === order.deployment_id) return;
+  if (deployment_id === null && (await bindThread(tx, thread_id, order.deployment_id))) return;
+  throw new Problem("wrong_deployment", { thread_id });
+}
+
 /** Makes the thread busy for one more run. `queued`: others come before it. */
 async function occupy(
   tx: Transaction,
   { thread_id, log_id }: ThreadRow,
   strategy: MultitaskStrategy,
+  forgets: boolean,
 ): Promise<{ log_id: number; queued: boolean }> {
   for (;;) {
     if (await occupyThread(tx, log_id)) return { log_id, queued: false };
@@ -136,6 +151,8 @@ async function occupy(
     if (strategy === "enqueue") return { log_id, queued: true };
     const action = strategy === "rollback" ? "rollback" : "cancel";
     await cancelIn(tx, { log_id, run_id: live.run_id }, action);
+    // To LangGraph's clients a run that was rolled back has never been.
+    if (forgets && action === "rollback") await hideRun(tx, { log_id, run_id: live.run_id });
   }
 }
 

@@ -16,6 +16,8 @@ export type Execution = Writer & {
   version: VersionRow;
   /** What it was given, once that has been read: its checkpoints need not repeat it. */
   input?: RunInput;
+  /** Its subgraphs' checkpoints are events as well. */
+  tells_subgraphs: boolean;
   /** This attempt has committed a checkpoint. */
   progressed: boolean;
   /** This attempt has been given to an agent process: its code may have done something. */
@@ -36,7 +38,16 @@ export async function begin(
   if (!claimed) return undefined;
   const { lease, run } = claimed;
   tx.hint(logTopic(lease.log_id));
-  return { lease, run_number: run.run_number!, batch: 0, run, version, progressed: false, seated: false };
+  return {
+    lease,
+    run_number: run.run_number!,
+    batch: 0,
+    run,
+    version,
+    tells_subgraphs: false,
+    progressed: false,
+    seated: false,
+  };
 }
 
 function started({ started_at }: MovedRun, { entrypoint, number }: VersionRow): Event {

@@ -5,9 +5,9 @@ import type { Transaction } from "../store/database.ts";
 import { changeLog, clearHiddenLog, dropPositions } from "../store/logs.ts";
 import { headWaits } from "../store/questions.ts";
 import { positionsOfRun } from "../store/ranges.ts";
-import { advance, findRun, type RunRow } from "../store/runs.ts";
+import { advance, findRun, hideRun, type RunRow } from "../store/runs.ts";
 import { touchThread } from "../store/threads.ts";
-import { canceledTopic, hintMoved, type Node } from "./node.ts";
+import { canceledTopic, hintMoved, logTopic, type Node } from "./node.ts";
 
 /** `cancel` keeps the checkpoints the run has committed, `rollback` drops them. Throws for a run that is over. */
 export async function cancel(
@@ -21,6 +21,18 @@ export async function cancel(
     if (status === undefined || !isOver(status))
       throw new Problem("not_found", { what: "run", id: run.run_id });
     throw new Problem("bad_request", { message: `Cannot cancel run with status: ${status}` });
+  });
+}
+
+/** A run that nobody finds any more; what it left is hidden, but from copies made before. A live one is canceled first. */
+export async function forget(node: Node, run: Pick<RunRow, "log_id" | "run_id">): Promise<void> {
+  await changeLog(node.database, run.log_id, async (tx) => {
+    if (!(await cancelIn(tx, run, "rollback"))) {
+      const range = await positionsOfRun(tx, run.log_id, run.run_id);
+      if (range) await dropPositions(tx, run.log_id, [range]);
+    }
+    await hideRun(tx, run);
+    tx.hint(logTopic(run.log_id));
   });
 }
 

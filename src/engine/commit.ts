@@ -1,5 +1,5 @@
 /** Turns what an agent process said into stored facts. Every call is inside one transaction, under the lease. */
-import { type Event, isReserved } from "../core/event.ts";
+import { CHECKPOINT_EVENT, type Event, isReserved } from "../core/event.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import type { RunError } from "../core/run.ts";
 import type { RunnerMessageOf } from "../runner/protocol.ts";
@@ -25,8 +25,12 @@ export async function storeFacts(
   facts: Fact[],
 ): Promise<void> {
   const { lease, run, run_number, input } = execution;
-  await appendEvents(tx, execution, facts.flatMap(eventsOf));
-  const entries = facts.filter((fact) => fact.type !== "event");
+  await appendEvents(
+    tx,
+    execution,
+    facts.flatMap((fact) => eventsOf(fact, execution)),
+  );
+  const entries = entriesOf(facts);
   if (entries.length > 0) await appendEntries(tx, view, entries, { run_number, input });
   // Nothing was lost before the first attempt.
   if (run.attempt > 1 && !execution.progressed && hasCheckpoint(facts))
@@ -38,9 +42,21 @@ export function hasCheckpoint(facts: Fact[]): boolean {
   return facts.some((fact) => fact.type === "checkpoint");
 }
 
-function eventsOf(fact: Fact): Event[] {
+/** What of the facts goes to the thread's log: checkpoints, writes, and the items that events refer to. */
+function entriesOf(facts: Fact[]): Entry[] {
+  return facts.flatMap((fact): Entry[] => {
+    if (fact.type !== "event") return [fact];
+    return fact.items ? [{ type: "items", items: fact.items }] : [];
+  });
+}
+
+function eventsOf(fact: Fact, { tells_subgraphs }: Execution): Event[] {
   if (fact.type === "event") return fact.events.filter((event) => !isReserved(event.type));
-  if (fact.type === "writes" || fact.namespace !== "") return [];
+  if (fact.type === "writes") return [];
+  if (fact.namespace !== "") {
+    const { checkpoint_id, namespace } = fact;
+    return tells_subgraphs ? [{ type: CHECKPOINT_EVENT, data: { checkpoint_id, namespace } }] : [];
+  }
   const visible = fact.shown?.keys;
   const keys = Object.keys(fact.channels).filter((key) => visible?.includes(key) ?? true);
   // A step that changed nothing visible is no news.
@@ -61,13 +77,13 @@ export async function storeDone(
 ): Promise<void> {
   const { lease, run, run_number, input } = execution;
   const { facts, left, done } = said;
-  const entries: Entry[] = facts.filter((fact) => fact.type !== "event");
+  const entries = entriesOf(facts);
   if (done.items) entries.push({ type: "items", items: done.items });
   if (entries.length > 0 || left) await appendEntries(tx, view, entries, { run_number, input, lease });
   if (left) await addArtifacts(tx, lease, left.files);
   const output = done.output ?? null;
   const about = {
-    before: [...facts.flatMap(eventsOf), ...(left ? artifactEvents(left) : [])],
+    before: [...facts.flatMap((fact) => eventsOf(fact, execution)), ...(left ? artifactEvents(left) : [])],
     ...(done.metadata && { metadata: await mergeMetadata(tx, lease.run_id, done.metadata) }),
   };
   if (done.outcome === "succeeded") {

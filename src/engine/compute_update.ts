@@ -99,6 +99,7 @@ async function updateStart(node: Node, { thread, version, head, order }: Update)
     interrupt_before: null,
     interrupt_after: null,
     stream_tokens: false,
+    stream_events: false,
     deployment_id: version.deployment_id,
     version_id: version.version_id,
     artifacts: null,

@@ -18,7 +18,7 @@ import { once } from "./once.ts";
 export async function copyThread(
   node: Node,
   source: ThreadRow,
-  order: { checkpoint_id?: string; metadata?: JsonObject },
+  order: { checkpoint_id?: string; metadata?: JsonObject; thread_id?: string },
   attempt: Attempt | undefined,
 ): Promise<Thread> {
   const answer = await node.database.transaction((tx) =>
@@ -29,9 +29,9 @@ export async function copyThread(
           ? await branchHere(tx, source.log_id)
           : await branchAt(tx, await findCheckpointOf(tx, source.log_id, order.checkpoint_id));
       const row = await createThread(tx, {
-        thread_id: prefixedId("thr", randomBytes(12)),
+        thread_id: order.thread_id ?? prefixedId("thr", randomBytes(12)),
         log_id,
-        deployment_id: source.deployment_id ?? "",
+        deployment_id: source.deployment_id,
         status: (await headWaits(tx, log_id)) ? "interrupted" : "idle",
         metadata: order.metadata ?? (JSON.parse(source.metadata) as JsonObject),
         initial_values: source.initial_values === null ? null : (JSON.parse(source.initial_values) as Json),

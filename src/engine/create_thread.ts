@@ -12,7 +12,8 @@ import { logTopic, type Node, newLog } from "./node.ts";
 import { once } from "./once.ts";
 
 export type ThreadOrder = {
-  deployment_id: string;
+  /** null: its first run decides. */
+  deployment_id: string | null;
   thread_id?: string;
   metadata?: JsonObject;
   values?: JsonObject;
@@ -28,7 +29,7 @@ export async function createThread(
 ): Promise<{ thread: Thread; created: boolean }> {
   const answer = await node.database.transaction((tx) =>
     once(tx, attempt, async () => {
-      if (!(await deploymentExists(tx, order.deployment_id))) {
+      if (order.deployment_id !== null && !(await deploymentExists(tx, order.deployment_id))) {
         throw new Problem("not_found", { what: "deployment", id: order.deployment_id });
       }
       const thread_id = order.thread_id ?? prefixedId("thr", randomBytes(12));
@@ -36,7 +37,7 @@ export async function createThread(
       if (existing) {
         // A foreign thread's existence is told to nobody who could not have made it.
         if (order.if_exists !== "do_nothing") throw new Problem("thread_exists", { thread_id });
-        if (existing.deployment_id !== order.deployment_id) {
+        if (order.deployment_id !== null && existing.deployment_id !== order.deployment_id) {
           throw new Problem("wrong_deployment", { thread_id });
         }
         return { thread: await showThread(tx, existing), created: false } as unknown as Json;

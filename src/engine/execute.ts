@@ -91,7 +91,8 @@ async function takeSlot(node: Node, { lease, run, version }: Execution, signal: 
 async function prepareStart(node: Node, execution: Execution): Promise<{ start: RunStart; view: View }> {
   const { lease, run, version } = execution;
   const { database } = node;
-  const request = await readRequest(database, lease.log_id, lease.run_id);
+  const { langgraph, ...request } = await readRequest(database, lease.log_id, lease.run_id);
+  execution.tells_subgraphs = langgraph?.stream_subgraphs ?? false;
   execution.input = new RunInput(execution.run_number, request.input);
   const { view, log, head } = await readHead(database, lease.log_id);
   const thread = run.thread_id === null || head ? undefined : await findThread(database, run.thread_id);
@@ -107,6 +108,7 @@ async function prepareStart(node: Node, execution: Execution): Promise<{ start: 
     initial_values: initial === null ? null : (JSON.parse(initial) as Json),
     metadata: JSON.parse(run.metadata) as Json,
     stream_tokens: agentVersion(version).runner.stream_tokens,
+    stream_events: langgraph?.stream_mode.includes("events") ?? false,
     deployment_id: version.deployment_id,
     version_id: version.version_id,
     artifacts: artifactFolder(node, lease.run_id),

@@ -1,6 +1,7 @@
 /** Runs what is due: each due time once, whichever node comes first, and all the times that were missed as one. */
 import { Problem } from "../core/problem.ts";
 import type { Schedule, ScheduleError } from "../core/schedule.ts";
+import { findCron } from "../store/crons.ts";
 import { findRun } from "../store/runs.ts";
 import { claimSchedules, type DueSchedule, nextScheduleMs, settleSchedule } from "../store/schedules.ts";
 import { SLOW_TIMER_MS } from "./hints.ts";
@@ -40,7 +41,7 @@ async function runDue(node: Node, worker: Worker, due: DueSchedule): Promise<voi
   const { schedule, due_at, now } = due;
   const { schedule_id } = schedule;
   try {
-    const next_due_at = nextDue(schedule, now);
+    const next_due_at = await withinTerms(node, schedule_id, nextDue(schedule, now));
     const outcome = await startRun(node, worker, schedule, due_at);
     if ("error" in outcome) node.logger.warn({ schedule_id, ...outcome }, "a schedule could not start a run");
     await node.database.transaction((tx) =>
@@ -49,6 +50,12 @@ async function runDue(node: Node, worker: Worker, due: DueSchedule): Promise<voi
   } catch (error) {
     node.logger.error({ schedule_id, due_at, error: String(error) }, "could not run a schedule");
   }
+}
+
+/** A cron ends at a time; one that has ended is paused. */
+async function withinTerms(node: Node, schedule_id: string, due: string | null): Promise<string | null> {
+  const end_time = (await findCron(node.database, schedule_id))?.end_time ?? null;
+  return due !== null && end_time !== null && due > end_time ? null : due;
 }
 
 async function startRun(

@@ -1,10 +1,12 @@
 /** What is done with a schedule by hand: it is made, changed, and run out of turn. */
 import { randomBytes } from "node:crypto";
+import { v7 as uuidv7 } from "uuid";
 import { prefixedId } from "../core/ids.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
 import type { AcceptedRun } from "../core/run.ts";
 import type { NewSchedule, Schedule, SchedulePatch } from "../core/schedule.ts";
+import { type Cron, type CronTerms, findCron, putCron } from "../store/crons.ts";
 import type { Queryable, Transaction } from "../store/database.ts";
 import { deploymentExists } from "../store/deployments.ts";
 import type { Attempt } from "../store/idempotency.ts";
@@ -15,8 +17,9 @@ import {
   type ScheduleSettings,
   updateSchedule,
 } from "../store/schedules.ts";
-import { findThread } from "../store/threads.ts";
+import { findThread, type ThreadRow } from "../store/threads.ts";
 import { accept } from "./accept.ts";
+import { createThread } from "./create_thread.ts";
 import { firstDue } from "./next_due.ts";
 import { type Node, SCHEDULES_TOPIC } from "./node.ts";
 import { once } from "./once.ts";
@@ -28,6 +31,7 @@ export async function makeSchedule(
   order: NewSchedule,
   allowed: (deployment_id: string | null) => boolean,
   attempt: Attempt | undefined,
+  terms?: CronTerms,
 ): Promise<Schedule> {
   const answer = await node.database.transaction((tx) =>
     once(tx, attempt, async () => {
@@ -35,7 +39,7 @@ export async function makeSchedule(
       const deployment_id = await deploymentOf(tx, order, allowed);
       const due = firstDue({ cron, timezone }, await readClock(tx));
       tx.hint(SCHEDULES_TOPIC);
-      return (await createSchedule(tx, {
+      const made = await createSchedule(tx, {
         schedule_id: prefixedId("sch", randomBytes(12)),
         deployment_id,
         thread_id,
@@ -48,7 +52,9 @@ export async function makeSchedule(
         config: order.config ?? null,
         metadata: order.metadata ?? {},
         next_due_at: enabled ? due : null,
-      })) as unknown as Json;
+      });
+      if (terms) await putCron(tx, made.schedule_id, terms);
+      return made as unknown as Json;
     }),
   );
   return answer as unknown as Schedule;
@@ -93,6 +99,7 @@ export function changeSchedule(
   node: Node,
   schedule_id: string,
   patch: SchedulePatch,
+  terms?: CronTerms,
 ): Promise<Schedule | undefined> {
   return node.database.transaction(async (tx) => {
     const before = await lockSchedule(tx, schedule_id);
@@ -103,6 +110,7 @@ export function changeSchedule(
       ...patch,
       metadata: merged(before.metadata, patch.metadata),
     };
+    if (terms) await putCron(tx, schedule_id, terms);
     return updateSchedule(tx, schedule_id, {
       ...settings,
       next_due_at: await dueAfterChange(tx, before, settings),
@@ -135,7 +143,11 @@ export async function runSchedule(
   attempt: Attempt | undefined,
 ): Promise<AcceptedRun> {
   const { schedule_id, deployment_id, thread_id, input, environment, multitask_strategy, config } = schedule;
-  const thread = thread_id === null ? null : await findThread(node.database, thread_id);
+  const cron = await findCron(node.database, schedule_id);
+  const thread =
+    thread_id === null
+      ? await ownThread(node, deployment_id, cron)
+      : await findThread(node.database, thread_id);
   if (thread === undefined) throw new Problem("not_found", { what: "thread", id: thread_id });
   return accept(node, worker, {
     thread,
@@ -146,7 +158,25 @@ export async function runSchedule(
       metadata: { ...schedule.metadata, schedule_id },
       ...(multitask_strategy && { multitask_strategy }),
       ...(config && { config }),
+      ...cron?.request,
     },
     attempt,
+    ...(cron && { langgraph: cron.langgraph }),
   });
+}
+
+/** How long the thread of a cron's run is kept after it, when it is not to stay. */
+const CRON_THREAD_MINUTES = 5;
+
+/** A cron's run without a thread gets one; any other schedule's needs none. */
+async function ownThread(
+  node: Node,
+  deployment_id: string,
+  cron: Cron | undefined,
+): Promise<ThreadRow | null> {
+  if (!cron) return null;
+  const ttl = { minutes: CRON_THREAD_MINUTES, strategy: "delete" } as const;
+  const order = { deployment_id, thread_id: uuidv7(), ...(!cron.keeps && { ttl }) };
+  const { thread } = await createThread(node, order, undefined);
+  return (await findThread(node.database, thread.thread_id)) ?? null;
 }

@@ -15,6 +15,8 @@ import { authenticate, requireRole } from "./auth.ts";
 import { serveConsole } from "./console/files.ts";
 import type { Spec } from "./endpoint.ts";
 import { attemptOf } from "./idempotency.ts";
+import { langGraphRoutes } from "./langgraph/routes.ts";
+import { statusOf } from "./langgraph/words.ts";
 import { ErrorBody, openApi } from "./openapi.ts";
 import { routes } from "./routes.ts";
 import { compileValidator } from "./validate.ts";
@@ -88,6 +90,8 @@ export async function makeHttp(
       app.logger.error({ path: shownPath(request.url), error: error.stack }, "a request failed");
     }
     if (problem.status === 503) reply.header("retry-after", "1");
+    const { langgraph } = request.routeOptions.config as RouteConfig;
+    if (langgraph) return reply.code(statusOf(problem)).send({ detail: problem.message });
     return reply.code(problem.status).send(errorBody(problem));
   });
   http.setNotFoundHandler((request, reply) => {
@@ -98,14 +102,22 @@ export async function makeHttp(
     return reply.code(problem.status).send(errorBody(problem));
   });
   if (!healthOnly) serveConsole(http, consoleFolder);
-  for (const { method, path, role, endpoint } of routes) {
+  const table = [
+    ...routes.map((route) => ({ ...route, langgraph: false })),
+    ...langGraphRoutes.map((route) => ({ ...route, langgraph: true })),
+  ];
+  for (const { method, path, role, endpoint, langgraph } of table) {
     const { spec } = endpoint;
     if (healthOnly && spec.tag !== "health") continue;
+    const config: RouteConfig = { upload: spec.upload ?? false, langgraph };
     http.route({
       method,
       url: path.replace("{path}", "*").replace(/\{(\w+)\}/g, ":$1"),
+      config,
       ...(spec.upload ? uploading : {}),
       schema: {
+        // LangGraph's protocol has a document of its own.
+        hide: langgraph,
         summary: spec.summary,
         tags: [spec.tag],
         ...(role === null ? { security: [] } : {}),
@@ -178,17 +190,19 @@ function acceptEmptyJson(http: FastifyInstance): void {
   });
 }
 
+/** `langgraph`: errors are answered as that protocol does. */
+type RouteConfig = { upload?: boolean; langgraph?: boolean };
+
 const BINARY = { type: "string", format: "binary" };
 /** What is sent is a stream, whose content the endpoint checks. */
 const uploading = {
-  config: { upload: true },
   validatorCompiler: ({ schema, httpPart }: { schema: unknown; httpPart?: string }) =>
     httpPart === "body" ? () => true : compileValidator(schema, httpPart ?? "body"),
 };
 
 function acceptUploads(http: FastifyInstance): void {
   http.addContentTypeParser(UPLOAD_TYPE, (request, body, done) => {
-    if ((request.routeOptions.config as { upload?: boolean }).upload) done(null, body);
+    if ((request.routeOptions.config as RouteConfig).upload) done(null, body);
     else done(new Problem("unsupported_media_type"));
   });
 }

@@ -20,16 +20,24 @@ export function hashKey(key: string): string {
   return createHash("sha256").update(key).digest("hex");
 }
 
-/** The principal behind the request's bearer key or, without one, the console's cookie. Throws unauthorized. */
+/** `Authorization: Bearer <key>`, or `x-api-key`, as LangGraph's clients send it. */
+function sentKey({ headers }: FastifyRequest): string | undefined {
+  const [scheme, key] = (headers.authorization ?? "").split(/\s+/, 2);
+  if (scheme?.toLowerCase() === "bearer" && key) return key;
+  const named = headers["x-api-key"];
+  return typeof named === "string" ? named : undefined;
+}
+
+/** The principal behind the request's key or, without one, the console's cookie. Throws unauthorized. */
 export async function authenticate(
   q: Queryable,
   request: FastifyRequest,
   serverKey: string | null,
 ): Promise<Principal> {
-  if (request.headers.authorization === undefined && readCookie(request) !== undefined)
+  const key = sentKey(request);
+  if (request.headers.authorization === undefined && !key && readCookie(request) !== undefined)
     return sessionOf(q, request, serverKey);
-  const [scheme, key] = (request.headers.authorization ?? "").split(/\s+/, 2);
-  if (scheme?.toLowerCase() !== "bearer" || !key) throw new Problem("unauthorized");
+  if (!key) throw new Problem("unauthorized");
   const principal = await principalOf(q, hashKey(key), serverKey);
   if (!principal) throw new Problem("unauthorized");
   return principal;

@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
-import type { NumberedEvent } from "../core/event.ts";
+import { isHidden, type NumberedEvent } from "../core/event.ts";
 import { isLastEvent } from "../core/moves.ts";
 import { Problem } from "../core/problem.ts";
 import type { App } from "./app.ts";
@@ -38,15 +38,31 @@ export function lastEventId(request: FastifyRequest, form: RegExp): number[] | u
   return match.slice(1).map(Number);
 }
 
-/**
- * Writes pages of events until they end, the client leaves or the server closes. Memory per reader is one page: the
- * next is read from the log only when this one has left.
- */
-export async function streamEvents(
+/** Writes pages of events as frames of /v1. */
+export function streamEvents(
   app: App,
   request: FastifyRequest,
   reply: FastifyReply,
   stream: Stream,
+): Promise<void> {
+  async function* texts(signal: AbortSignal): AsyncGenerator<string> {
+    for await (const events of stream.pages(signal)) {
+      const sent = events.filter(({ type }) => !isHidden(type) && (stream.wanted(type) || isLastEvent(type)));
+      yield sent.map((event) => frame(stream.id(event), event, stream.times)).join("");
+    }
+  }
+  return streamTexts(app, request, reply, { texts, heartbeatMs: HEARTBEAT_MS });
+}
+
+/**
+ * Writes pages of frames until they end, the client leaves or the server closes. Memory per reader is one page: the
+ * next is read from the log only when this one has left.
+ */
+export async function streamTexts(
+  app: App,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { texts, heartbeatMs }: { texts: (signal: AbortSignal) => AsyncIterable<string>; heartbeatMs: number },
 ): Promise<void> {
   const signal = AbortSignal.any([app.closing, closeSignal(reply)]);
   const headers = reply.getHeaders();
@@ -63,12 +79,10 @@ export async function streamEvents(
   const heartbeat = setInterval(() => {
     // A full buffer needs no heartbeat, and must not grow by them.
     if (!raw.writableNeedDrain) raw.write(": heartbeat\n\n");
-  }, HEARTBEAT_MS);
+  }, heartbeatMs);
   try {
-    for await (const events of stream.pages(signal)) {
+    for await (const text of texts(signal)) {
       if (signal.aborted) break;
-      const sent = events.filter(({ type }) => stream.wanted(type) || isLastEvent(type));
-      const text = sent.map((event) => frame(stream.id(event), event, stream.times)).join("");
       // Reading on and on without a write would leave nobody else a turn.
       if (text === "") await nextTurn();
       else if (!raw.write(text)) await drained(raw, signal);

@@ -47,7 +47,9 @@ export const RunnerMessage = Type.Union([
   Type.Object({
     type: Type.Literal("event"),
     run_id: Text,
-    events: Type.Array(Type.Object({ type: Text, data: Encoded })),
+    /** `langgraph`: what LangGraph's own protocol says of it besides. */
+    events: Type.Array(Type.Object({ type: Text, data: Encoded, langgraph: Type.Optional(Encoded) })),
+    items: Items,
   }),
   Type.Object({
     type: Type.Literal("checkpoint"),
@@ -179,6 +181,8 @@ export type RunStart = {
   interrupt_before: string[] | "*" | null;
   interrupt_after: string[] | "*" | null;
   stream_tokens: boolean;
+  /** Every callback of the graph becomes an event. */
+  stream_events: boolean;
   deployment_id: string;
   version_id: string;
   /** An absolute folder for the files this run leaves, which may not exist yet; null when nobody keeps any. */

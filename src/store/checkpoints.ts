@@ -316,3 +316,17 @@ export async function rootCheckpointsBetween(
     where ${view.within} and namespace = '' and position > ${from} and position <= ${to}`);
   return rows.map((row) => row.position);
 }
+
+/** Positions of the root checkpoints that a run made in a part of its log, in order. */
+export async function rootPositionsOfRun(
+  q: Queryable,
+  view: View,
+  run: { log_id: number; run_id: string },
+  range: { after: number; upTo: number },
+): Promise<number[]> {
+  const rows = await q.query<{ position: number }>(sql`
+    select position from checkpoints
+    where log_id = ${run.log_id} and namespace = '' and position > ${range.after} and position <= ${range.upTo}
+      and run_number = ${runNumberOf(run.log_id, run.run_id)} order by position`);
+  return rows.map(({ position }) => position).filter((position) => view.shows(position));
+}

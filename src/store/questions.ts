@@ -112,8 +112,16 @@ export function answeredIds(resume: Json): string[] {
 
 /** The open questions of a log's head. */
 export async function openQuestions(q: Queryable, log_id: number): Promise<Interrupt[]> {
+  return (await openQuestionsByTask(q, log_id)).map(withoutTaskId);
+}
+
+/** The same, each with the id of the task that asks. */
+export async function openQuestionsByTask(q: Queryable, log_id: number): Promise<AskedBy[]> {
   const { view, head } = await readHead(q, log_id);
-  return head ? questionsAt(q, await newestBranch(q, view, head.checkpoint_id), head) : [];
+  if (!head) return [];
+  const branch = await newestBranch(q, view, head.checkpoint_id);
+  const writes = await pendingWrites(q, branch, "", head.checkpoint_id);
+  return questionsIn(q, writes, head.shown?.tasks ?? []);
 }
 
 /** The questions that wait at a root checkpoint. */

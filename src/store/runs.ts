@@ -4,7 +4,7 @@ import type { Event } from "../core/event.ts";
 import type { Json, JsonObject } from "../core/json.ts";
 import type { Lease } from "../core/lease.ts";
 import { type MoveName, moves, type RunStatus, type ThreadStatus } from "../core/moves.ts";
-import type { Environment, Run, RunError, RunRequest } from "../core/run.ts";
+import type { Environment, LangGraphRequest, Run, RunError, RunRequest } from "../core/run.ts";
 import { eventOfEnd } from "../core/webhook.ts";
 import { first, type Queryable } from "./database.ts";
 import { oweDeliveries } from "./deliveries.ts";
@@ -25,6 +25,8 @@ export type NewRun = {
   version_id: string;
   environment: Environment;
   request: RunRequest;
+  /** What LangGraph's protocol says of it besides; null: it came by /v1. */
+  langgraph: LangGraphRequest | null;
 };
 
 /** Stores a pending run with its request. `input`, `command` and `config` are encoded already. */
@@ -39,10 +41,10 @@ export async function createRun(tx: Queryable, run: NewRun): Promise<void> {
       (select coalesce(max(queue_number), 0) + 1 from runs where log_id = ${run.log_id} and ${isLive}))`);
   await tx.query(sql`
     insert into run_requests (log_id, run_id, input, command, config, checkpoint_id, interrupt_before, interrupt_after,
-      webhook)
+      webhook, langgraph)
     values (${run.log_id}, ${run.run_id}, ${JSON.stringify(request.input ?? null)}, ${text(request.command)},
       ${text(request.config)}, ${request.checkpoint_id ?? null}, ${text(request.interrupt_before)},
-      ${text(request.interrupt_after)}, ${request.webhook ?? null})`);
+      ${text(request.interrupt_after)}, ${request.webhook ?? null}, ${text(run.langgraph)})`);
   await createLease(tx, run.log_id, run.run_id);
 }
 
@@ -80,7 +82,7 @@ const columns = sql`runs.log_id, runs.run_id, runs.thread_id, runs.deployment_id
 /** Runs of a deleted thread are not found: their log has lost its thread. */
 const source = sql`runs join versions on versions.version_id = runs.version_id
   left join threads on threads.log_id = runs.log_id`;
-const named = sql`(runs.thread_id is null or threads.thread_id is not null)`;
+const named = sql`((runs.thread_id is null or threads.thread_id is not null) and runs.hidden = 0)`;
 
 export async function findRun(q: Queryable, run_id: string): Promise<RunRow | undefined> {
   return first(
@@ -122,6 +124,29 @@ export async function listRuns(
       before === undefined ? undefined : sql`runs.run_id < ${before}`,
     ])}
     order by runs.run_id desc limit ${limit}`);
+}
+
+/** The run with a number in its log. */
+export async function runIdByNumber(
+  q: Queryable,
+  log_id: number,
+  run_number: number,
+): Promise<string | undefined> {
+  const rows = await q.query<{ run_id: string }>(sql`
+    select run_id from runs where log_id = ${log_id} and run_number = ${run_number}`);
+  return first(rows)?.run_id;
+}
+
+/** The number of the log's run that began last; 0: none has. */
+export async function lastRunNumber(q: Queryable, log_id: number): Promise<number> {
+  const rows = await q.query<{ last: number | null }>(sql`
+    select max(run_number) as last from runs where log_id = ${log_id} and run_number is not null`);
+  return Number(first(rows)?.last ?? 0);
+}
+
+/** A client deleted it: nobody finds it any more. */
+export async function hideRun(tx: Queryable, run: { log_id: number; run_id: string }): Promise<void> {
+  await tx.query(sql`update runs set hidden = 1 where log_id = ${run.log_id} and run_id = ${run.run_id}`);
 }
 
 /** Runs as the API shows them. */
@@ -167,12 +192,13 @@ export type StoredRequest = {
   checkpoint_id: string | null;
   interrupt_before: string[] | "*" | null;
   interrupt_after: string[] | "*" | null;
+  langgraph: LangGraphRequest | null;
 };
 
 export async function readRequest(q: Queryable, log_id: number, run_id: string): Promise<StoredRequest> {
   const row = first(
     await q.query<Record<keyof StoredRequest, string | null>>(sql`
-      select input, command, config, checkpoint_id, interrupt_before, interrupt_after
+      select input, command, config, checkpoint_id, interrupt_before, interrupt_after, langgraph
       from run_requests where log_id = ${log_id} and run_id = ${run_id}`),
   );
   if (!row) throw new Error(`the request of ${run_id} is gone`);
@@ -184,6 +210,7 @@ export async function readRequest(q: Queryable, log_id: number, run_id: string):
     checkpoint_id: row.checkpoint_id,
     interrupt_before: parse<string[] | "*">(row.interrupt_before),
     interrupt_after: parse<string[] | "*">(row.interrupt_after),
+    langgraph: parse<LangGraphRequest>(row.langgraph),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Searching threads by status, metadata, values or ids, newest first. */
-import { isObject, type Json, type JsonObject } from "../core/json.ts";
+import { contains, type Json, type JsonObject } from "../core/json.ts";
 import type { ThreadStatus } from "../core/moves.ts";
 import { Problem } from "../core/problem.ts";
 import type { Queryable } from "./database.ts";
@@ -46,14 +46,25 @@ const SAMPLE = 1000;
 
 type Place = { created_at: string; thread_id: string };
 
+export type ThreadOrderField = "thread_id" | "status" | "created_at" | "updated_at";
+export type ThreadOrder = { by: ThreadOrderField; direction: "asc" | "desc" };
+
+const NEWEST_FIRST: ThreadOrder = { by: "created_at", direction: "desc" };
+/** In the place of a deployment, of threads that have none until their first run. */
+const UNBOUND = "";
+
 /**
  * A statement for each deployment of the scope, which reads an index from the newest match on and stops at its limit: it looks
  * at no more threads than it must, however many there are.
  */
-async function walksOf(q: Queryable, filter: ThreadFilter, after: Place | undefined): Promise<Sql[]> {
-  const scope = filter.deployment_ids ?? (await deploymentIds(q));
-  if (filter.ids !== undefined || scope.length === 0 || scope.length > MAX_WALKS) {
-    return [sql`select ${threadColumns} from threads ${where([...conditions(filter), before(after)])}`];
+async function walksOf(q: Queryable, filter: ThreadFilter, page: Page): Promise<Sql[]> {
+  const { after, order = NEWEST_FIRST } = page;
+  const scope = filter.deployment_ids ?? [...(await deploymentIds(q)), UNBOUND];
+  const isWalked = order.by === NEWEST_FIRST.by && order.direction === NEWEST_FIRST.direction;
+  if (!isWalked || filter.ids !== undefined || scope.length > MAX_WALKS) {
+    return [
+      sql`select ${threadColumns} from threads ${where([...conditions(filter), before(after)])} ${ordered(order)}`,
+    ];
   }
   return Promise.all(scope.map((deployment_id) => walkOf(q, deployment_id, filter, after)));
 }
@@ -64,11 +75,13 @@ async function walkOf(
   filter: ThreadFilter,
   after: Place | undefined,
 ): Promise<Sql> {
+  const bound =
+    deployment_id === UNBOUND ? sql`deployment_id is null` : sql`deployment_id = ${deployment_id}`;
   const inDeployment = sql`deployment_id = ${deployment_id}`;
   const status = filter.status === undefined ? undefined : sql`status = ${filter.status}`;
   const tags = tagsOf(filter.metadata ?? {}).map(([key, value]) => sql`key = ${key} and value = ${value}`);
   const ways = [
-    ...(status || tags.length === 0 ? [sql`threads ${where([inDeployment, status, before(after)])}`] : []),
+    ...(status || tags.length === 0 ? [sql`threads ${where([bound, status, before(after)])}`] : []),
     ...tags.map((tag) => sql`thread_tags ${where([inDeployment, tag, before(after)])}`),
   ];
   const rarest = await rarestOf(q, ways);
@@ -81,8 +94,8 @@ async function walkOf(
     );
   const tag = tags[rarest - (ways.length - tags.length)];
   if (!tag) {
-    return sql`select ${threadColumns} from threads ${where([inDeployment, status, before(after), ...tagged(tags)])}
-      order by created_at desc, thread_id desc`;
+    return sql`select ${threadColumns} from threads ${where([bound, status, before(after), ...tagged(tags)])}
+      ${ordered(NEWEST_FIRST)}`;
   }
   // SQLite keeps the order of a cross join, so it walks the tags.
   return sql`select ${threadColumns}
@@ -106,9 +119,14 @@ async function rarestOf(q: Queryable, ways: readonly Sql[]): Promise<number> {
   return Number(rows[0]?.way ?? 0);
 }
 
-function newest(walks: readonly Sql[], limit: number, offset: number): Sql {
+/** The first of what all walks find. */
+function firstOf(walks: readonly Sql[], order: ThreadOrder, limit: number, offset: number): Sql {
   const pieces = walks.map((walk) => sql`select * from (${walk} limit ${limit + offset}) as walk`);
-  return sql`${join(pieces, " union all ")} order by created_at desc, thread_id desc limit ${limit} offset ${offset}`;
+  return sql`${join(pieces, " union all ")} ${ordered(order)} limit ${limit} offset ${offset}`;
+}
+
+function ordered({ by, direction }: ThreadOrder): Sql {
+  return sql`order by ${raw(by)} ${raw(direction)}, thread_id ${raw(direction)}`;
 }
 
 /** Behind the place in the order, newest first. */
@@ -116,15 +134,20 @@ function before(after: Place | undefined): Sql | undefined {
   return after && sql`(created_at, thread_id) < (${after.created_at}, ${after.thread_id})`;
 }
 
+type Page = {
+  limit: number;
+  offset?: number;
+  after?: Place | undefined;
+  /** Instead of newest first; not with `after`. */
+  order?: ThreadOrder;
+};
+
 /** Threads that match, newest first, starting after `after` or at `offset`. */
-export async function searchThreads(
-  q: Queryable,
-  filter: ThreadFilter,
-  page: { limit: number; offset?: number; after?: { created_at: string; thread_id: string } | undefined },
-): Promise<ThreadRow[]> {
+export async function searchThreads(q: Queryable, filter: ThreadFilter, page: Page): Promise<ThreadRow[]> {
   if (filter.ids?.length === 0 || filter.deployment_ids?.length === 0) return [];
-  const walks = await walksOf(q, filter, page.after);
-  const select = (limit: number, offset: number) => q.query<ThreadRow>(newest(walks, limit, offset));
+  const walks = await walksOf(q, filter, page);
+  const select = (limit: number, offset: number) =>
+    q.query<ThreadRow>(firstOf(walks, page.order ?? NEWEST_FIRST, limit, offset));
   if (!needsLook(filter)) return select(page.limit, page.offset ?? 0);
   const candidates = await select(MAX_CANDIDATES + 1, 0);
   if (candidates.length > MAX_CANDIDATES) throw new Problem("search_too_wide", { limit: MAX_CANDIDATES });
@@ -151,17 +174,4 @@ export async function countThreads(q: Queryable, filter: ThreadFilter): Promise<
 async function matches(q: Queryable, row: ThreadRow, filter: ThreadFilter): Promise<boolean> {
   if (filter.metadata && !contains(JSON.parse(row.metadata) as Json, filter.metadata)) return false;
   return !filter.values || contains((await threadValues(q, row)) ?? {}, filter.values);
-}
-
-/** Containment: every key of the filter is there with an equal value; objects inside are contained in turn. */
-function contains(value: Json, filter: Json): boolean {
-  if (isObject(filter)) {
-    return (
-      isObject(value) &&
-      Object.entries(filter).every(
-        ([key, want]) => Object.hasOwn(value, key) && contains(value[key] ?? null, want),
-      )
-    );
-  }
-  return JSON.stringify(value) === JSON.stringify(filter);
 }

@@ -31,7 +31,8 @@ export const threadColumns = sql`thread_id, log_id, deployment_id, status, metad
 export type NewThread = {
   thread_id: string;
   log_id: number;
-  deployment_id: string;
+  /** null: its first run decides. */
+  deployment_id: string | null;
   status: ThreadStatus;
   metadata: JsonObject;
   /** Encoded. */
@@ -94,6 +95,17 @@ export async function getThread(
   const row = await findThread(q, thread_id);
   if (!row || !allowed(row.deployment_id)) throw new Problem("not_found", { what: "thread", id: thread_id });
   return row;
+}
+
+/** Gives a thread that has none its deployment; false: it has another. */
+export async function bindThread(tx: Queryable, thread_id: string, deployment_id: string): Promise<boolean> {
+  const bound = await tx.query(sql`
+    update threads set deployment_id = ${deployment_id}
+    where thread_id = ${thread_id} and (deployment_id is null or deployment_id = ${deployment_id}) returning thread_id`);
+  if (bound.length === 0) return false;
+  await tx.query(sql`
+    update thread_tags set deployment_id = ${deployment_id} where thread_id = ${thread_id} and deployment_id = ''`);
+  return true;
 }
 
 /** Makes an idle thread busy, and so orders concurrent creates; false when it is busy already. */

@@ -281,6 +281,7 @@ export class Agent {
       interrupt_before: null,
       interrupt_after: null,
       stream_tokens: true,
+      stream_events: false,
       artifacts: null,
       deployment_id: "dep_1",
       version_id: "ver_1",
@@ -315,7 +316,10 @@ export class Agent {
     assert.ok(run, `${message.type} of a run that is over`);
     const { run_id } = message;
     run.messages.push(message);
-    if (message.type === "event") run.events.push(...message.events);
+    if (message.type === "event") {
+      run.log.addItems(message.items);
+      run.events.push(...message.events);
+    }
     if (message.type === "checkpoint" || message.type === "writes") {
       assert.equal(message.n, ++run.n);
       if (message.type === "checkpoint") run.log.addCheckpoint(run_id, message);

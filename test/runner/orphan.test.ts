@@ -20,7 +20,7 @@ agent.stdio[3].on("data", (data) => {
   if (String(data).includes('"loaded"')) {
     send({ type: "run", run_id: "run_1", thread_id: null, log_id: 1, next_item: 1, head: null, checkpoint_id: null, attempt: 1,
       initial_values: null, input: {}, command: null, config: null, metadata: {}, interrupt_before: null,
-      interrupt_after: null, stream_tokens: true, deployment_id: "dep_1", version_id: "ver_1" });
+      interrupt_after: null, stream_tokens: true, stream_events: false, deployment_id: "dep_1", version_id: "ver_1" });
   }
 });
 console.log(agent.pid);

@@ -116,7 +116,7 @@ export class Store {
   async thread(
     options: {
       thread_id?: string;
-      deployment_id?: string;
+      deployment_id?: string | null;
       metadata?: JsonObject;
       values?: JsonObject;
       status?: ThreadStatus;
@@ -128,7 +128,7 @@ export class Store {
       const row = await createThread(tx, {
         thread_id: options.thread_id ?? `thr_${++this.#threads}`,
         log_id: await newLog(tx),
-        deployment_id: options.deployment_id ?? "dep_1",
+        deployment_id: options.deployment_id === undefined ? "dep_1" : options.deployment_id,
         status: options.status ?? "idle",
         metadata: options.metadata ?? {},
         initial_values: values === undefined ? null : escapeTags(values),
@@ -158,6 +158,7 @@ export class Store {
         version_id: thread?.deployment_id === "dep_2" ? "ver_2" : "ver_1",
         environment: "production",
         request,
+        langgraph: null,
       });
       return { log_id, run_id };
     });

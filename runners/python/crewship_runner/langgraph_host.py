@@ -27,7 +27,7 @@ from .pipe import RunPipe
 from .saver import CrewshipSaver
 from .saver_state import SaverState
 from .shown import Report, to_shown, visible_values
-from .stream import TokenEvents, ToolEvents, emit_custom, emit_message, emit_task
+from .stream import StreamEvents, TokenEvents, ToolEvents
 from .tuples import LiveTuple
 from .waits import Steps, Wait, arun_steps
 from .warm import WarmStates
@@ -198,18 +198,23 @@ class _Run:
         config = start.config(handlers, self._message["checkpoint_id"] if way == "input" else None)
         given = None if way == "resume" else start.input()
         last = None
-        stream = self._graph.astream(given, config, stream_mode=modes, **start.options(pipe))
+        events = StreamEvents(pipe, self._state.tell_written)
+        if self._message.get("stream_events"):
+            options = {"stream_mode": modes, **start.options(pipe)}
+            stream = _with_events(self._graph.astream_events(given, config, version="v2", **options), events)
+        else:
+            stream = self._graph.astream(given, config, stream_mode=modes, **start.options(pipe))
         async with aclosing(stream):
             async for chunk in stream:
                 namespace, mode, payload = chunk if self._ability.subgraphs else ((), *chunk)
                 if mode == "messages":
-                    emit_message(pipe, payload)
+                    events.message(namespace, payload)
                 elif mode == "custom":
-                    emit_custom(pipe, payload)
+                    events.custom(namespace, payload)
                 elif payload["type"] == "checkpoint":
                     last = await self._report(payload["payload"]) or last
                 else:
-                    emit_task(pipe, namespace, payload)
+                    events.task(namespace, payload)
                 await pipe.room()
         return last
 
@@ -309,6 +314,18 @@ class _Run:
         if self._failure is None:
             self._failure = error
             self._fail()
+
+
+async def _with_events(all_events: Any, events: StreamEvents) -> Any:
+    """The graph's own chunks among its events; the others are told."""
+    root = None
+    async with aclosing(all_events):
+        async for event in all_events:
+            root = root or event["run_id"]
+            if event["event"] == "on_chain_stream" and event["run_id"] == root:
+                yield event["data"]["chunk"]
+            else:
+                events.event(event)
 
 
 def _holds_update(live: LiveTuple) -> bool:

@@ -56,15 +56,22 @@ class RunPipe:
     def over(self) -> bool:
         return self._over
 
-    def emit(self, type: str, data: Any) -> None:
-        """The first event of a turn of the event loop leaves at once, those that follow in the same turn as one batch."""
-        text = to_text({"type": type, "data": data})
+    def emit(self, type: str, data: Any, langgraph: Any = None, items: dict | None = None) -> None:
+        """
+        The first event of a turn of the event loop leaves at once, those that follow in the same turn as one batch.
+        `langgraph`: what LangGraph's own protocol says of it besides. `items`: what it refers to and no message has taken
+        along yet.
+        """
+        event = {"type": type, "data": data}
+        text = to_text(event if langgraph is None else {**event, "langgraph": langgraph})
         with self.work.shielded(), self._sending:
             if self._over:
                 return
             self._events.append(text)
             self._batch_length += len(text)
-            if not self._batching:
+            if items is not None:
+                self.flush(items)
+            elif not self._batching:
                 self._batching = True
                 self.flush()
                 self._loop.call_soon_threadsafe(self._end_batch)
@@ -79,13 +86,14 @@ class RunPipe:
         self._note_dropped()
         self.emit("log", {"level": level, "message": message})
 
-    def flush(self) -> None:
+    def flush(self, items: dict | None = None) -> None:
         with self.work.shielded(), self._sending:
             if self._over or not self._events:
                 return
             events, self._events, self._batch_length = self._events, [], 0
             run = to_text(self.run_id)
-            self._wire.send_text(f'{{"type":"event","run_id":{run},"events":[{",".join(events)}]}}')
+            taken = "" if items is None else f',"items":{to_text(items)}'
+            self._wire.send_text(f'{{"type":"event","run_id":{run},"events":[{",".join(events)}]{taken}}}')
 
     def checkpoint(self, body: dict) -> None:
         self._store("checkpoint", body)

@@ -9,7 +9,7 @@ from typing import Any
 
 from langgraph.checkpoint import base as checkpoint_base
 
-from .encode import Mode, encode
+from .encode import EncodingError, Mode, encode, safely
 from .journal import Journal
 from .memory import ThreadMemory
 from .revive import Reviver
@@ -212,6 +212,18 @@ class SaverState:
     def encode_shown(self, value: Any, where: str) -> Any:
         with self._lock:
             return encode(value, where, self._memory, "store")
+
+    def tell_written(self, value: object, tell: Callable[[Any, dict | None], None]) -> None:
+        """
+        Tells what a task has written, with the items that are new. Encoded anew, since it may still be changed in place;
+        what was stored of it is found by its content. Nothing else leaves meanwhile that might refer to those items.
+        """
+        with self._lock:
+            try:
+                encoded = encode(value, "what a task has written", self._memory, "write")
+            except EncodingError:
+                encoded = safely(value)
+            tell(encoded, self._memory.ledger.take_new())
 
     def _known(self, namespace: str, checkpoint_id: str) -> LiveTuple | None:
         ancestor = self._ancestors.get(checkpoint_id) if namespace == "" else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -9,33 +11,138 @@ from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 
 from .encode import safely
 from .errors import message_of
-from .json_types import parsed
+from .json_types import Json, parsed
 from .pipe import RunPipe
 from .shown import is_internal
 
-
-def emit_task(pipe: RunPipe, namespace: tuple[str, ...], entry: dict) -> None:
-    said = entry["payload"]
-    name = str(said["name"])
-    # A task that stopped to ask or failed has not completed; the run's own last event says which.
-    if is_internal(name) or entry["type"] == "task_result" and (said.get("interrupts") or said.get("error")):
-        return
-    where = "|".join(part for part in namespace if part)
-    data = {"task": name, "namespace": where} if where else {"task": name}
-    pipe.emit("task.started" if entry["type"] == "task" else "task.completed", data)
+# What of a message's metadata its task does not say: what names the model, and tags.
+TOLD_OF_MESSAGES = re.compile(r"^ls_|^tags$")
 
 
-def emit_message(pipe: RunPipe, payload: Any) -> None:
-    message, metadata = payload
-    if getattr(message, "type", None) not in ("ai", "AIMessageChunk"):
-        return
-    node = (metadata or {}).get("langgraph_node")
-    _emit_delta(pipe, message.id, message.content, node if isinstance(node, str) else None)
+class StreamEvents:
+    """
+    One run's stream as its events. Beside what /v1 tells, an event says in `langgraph` what LangGraph's own protocol
+    needs and nothing else that is stored says: a task is named by its number, in the order in which they began; what
+    tasks have written and whole messages are references to items.
+    """
+
+    def __init__(
+        self,
+        pipe: RunPipe,
+        tell_written: Callable[[object, Callable[[Json, dict | None], None]], None],
+    ) -> None:
+        self._pipe = pipe
+        self._tell_written = tell_written
+        self._tasks: dict[str, int] = {}
+        # Messages that have begun.
+        self._begun: set[str] = set()
+
+    def task(self, namespace: tuple[str, ...], entry: dict) -> None:
+        said = entry["payload"]
+        name, task_id = str(said["name"]), str(said["id"])
+        if is_internal(name):
+            return
+        where = "|".join(part for part in namespace if part)
+        data = {"task": name, "namespace": where} if where else {"task": name}
+        if entry["type"] == "task":
+            self._tasks[task_id] = len(self._tasks) + 1
+            told = {
+                "id": task_id,
+                "step": entry.get("step"),
+                "triggers": safely(list(said.get("triggers") or ())),
+            }
+            self._pipe.emit("task.started", data, told)
+            return
+        task = self._tasks.get(task_id, task_id)
+        # A task that stopped to ask or failed has not completed; the run's own last event says which.
+        if said.get("interrupts"):
+            told = {"task": task, "interrupts": safely(said["interrupts"])}
+            self._pipe.emit("langgraph.task", data, told)
+        elif said.get("error"):
+            told = {"task": task, "error": _error_text(said["error"])}
+            self._pipe.emit("langgraph.task", data, told)
+        else:
+            self._tell_written(
+                said.get("result"),
+                lambda result, items: self._pipe.emit(
+                    "task.completed", data, {"task": task, "result": result}, items
+                ),
+            )
+
+    def message(self, namespace: tuple[str, ...], payload: Any) -> None:
+        message, metadata = payload
+        if not hasattr(message, "type"):
+            return
+        told = self._told_of_message(message, metadata or {}, namespace)
+        if type(message).__name__.endswith("Chunk"):
+            self._emit_message(message, metadata, told, None)
+        else:
+            self._tell_written(
+                [message],
+                lambda whole, items: self._emit_message(
+                    message, metadata, {**(told or {}), "whole": whole}, items
+                ),
+            )
+
+    def _emit_message(self, message: Any, metadata: Any, told: dict | None, items: dict | None) -> None:
+        node = (metadata or {}).get("langgraph_node")
+        text = _text(message.content) if message.type in ("ai", "AIMessageChunk") else ""
+        if text:
+            about = {"node": node} if isinstance(node, str) else {}
+            data = {"message_id": message.id, "content": text, **about}
+            self._pipe.emit("message.delta", data, told, items)
+        else:
+            self._pipe.emit("langgraph.message", {"message_id": message.id}, told or {}, items)
+
+    def custom(self, namespace: tuple[str, ...], payload: Any) -> None:
+        data = safely(payload)
+        where = "|".join(part for part in namespace if part)
+        if isinstance(data, dict):
+            self._pipe.emit("custom", data, {"namespace": where} if where else None)
+        else:
+            self._pipe.emit("custom", {"value": data}, {"namespace": where, "value": True})
+
+    def event(self, event: Any) -> None:
+        self._pipe.emit("langgraph.event", safely(event))
+
+    def _told_of_message(self, message: Any, metadata: dict, namespace: tuple[str, ...]) -> dict | None:
+        """Nothing for what most are: one more piece of text of a message that has begun."""
+        is_first, is_plain = message.id not in self._begun, _is_plain(message)
+        if is_plain and not is_first:
+            return None
+        self._begun.add(message.id)
+        told: dict[str, Any] = {}
+        if is_first:
+            place = str(metadata.get("langgraph_checkpoint_ns") or metadata.get("checkpoint_ns") or "")
+            task = self._tasks.get(place.split(":")[-1])
+            if task is None:
+                told["namespace"] = place or "|".join(namespace)
+            else:
+                told["task"] = task
+            names = {key: value for key, value in metadata.items() if TOLD_OF_MESSAGES.match(key) and value}
+            # Of a whole message, which a node made, they say nothing that its task does not.
+            if names and type(message).__name__.endswith("Chunk"):
+                told["metadata"] = safely(names)
+        if type(message).__name__.endswith("Chunk") and not is_plain:
+            told["chunk"] = safely(message)
+        return told
 
 
-def emit_custom(pipe: RunPipe, payload: Any) -> None:
-    data = safely(payload)
-    pipe.emit("custom", data if isinstance(data, dict) else {"value": data})
+def _is_plain(message: Any) -> bool:
+    """Only text: nothing of tools, usage or the model's own."""
+    return (
+        type(message).__name__ == "AIMessageChunk"
+        and isinstance(message.content, str)
+        and not message.tool_call_chunks
+        and not message.usage_metadata
+        and not message.additional_kwargs
+        and not message.response_metadata
+        and getattr(message, "chunk_position", None) is None
+    )
+
+
+def _error_text(error: Any) -> str:
+    return message_of(error) if isinstance(error, BaseException) else str(error)
 
 
 def callbacks_with(bound: Any, handlers: list[BaseCallbackHandler]) -> Any:
