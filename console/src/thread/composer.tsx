@@ -4,9 +4,12 @@ import { type ReactNode, useMemo, useState } from "react";
 import { chatInput } from "../../../src/client/chat_messages.ts";
 import type { Deployment } from "../../../src/core/deployment.ts";
 import type { Json, JsonObject } from "../../../src/core/json.ts";
+import { type Environment, environments } from "../../../src/core/run.ts";
 import { Button } from "../parts/button.tsx";
 import { ErrorNote } from "../parts/error_note.tsx";
+import { Select } from "../parts/fields.tsx";
 import { JsonEditor, jsonText, parseJson } from "../parts/json_editor.tsx";
+import { oneOf } from "../parts/one_of.ts";
 import { type Form, fieldsOf, formsFor } from "./compose.ts";
 import { type Filled, filledIn, SchemaForm } from "./schema_form.tsx";
 
@@ -19,7 +22,7 @@ type Props = {
   running: boolean;
   onStop: () => void;
   /** What is sent while a run is under way waits its turn. Rejects with why the server refused; what was typed stays then. */
-  onSend: (input: Json, text: string) => Promise<void>;
+  onSend: (input: Json, text: string, environment: Environment) => Promise<void>;
   /** Where the run starts, when not at the newest state. */
   note?: ReactNode;
 };
@@ -33,6 +36,9 @@ export function Composer({ deployment, inputSchema, running, onStop, onSend, not
   const [filled, setFilled] = useState<Filled>({});
   const [refusal, setRefusal] = useState<unknown>(null);
   const [sending, setSending] = useState(false);
+  const [environment, setEnvironment] = useState<Environment>("production");
+  const { production, staging } = deployment?.environments ?? {};
+  const hasChoice = staging !== undefined && staging !== production;
   const form = picked && forms.includes(picked) ? picked : forms[0]!;
   const draft =
     json ??
@@ -56,7 +62,7 @@ export function Composer({ deployment, inputSchema, running, onStop, onSend, not
     setSending(true);
     try {
       const made = input();
-      await onSend(made.input, made.text);
+      await onSend(made.input, made.text, environment);
       setText("");
     } catch (error) {
       setRefusal(error);
@@ -124,6 +130,17 @@ export function Composer({ deployment, inputSchema, running, onStop, onSend, not
                 ))}
             </fieldset>
             <span className="flex gap-2">
+              {hasChoice && (
+                <Select
+                  aria-label="Environment"
+                  value={environment}
+                  onChange={({ target }) => setEnvironment(oneOf(environments, target.value) ?? "production")}
+                >
+                  {environments.map((each) => (
+                    <option key={each}>{each}</option>
+                  ))}
+                </Select>
+              )}
               {running && (
                 <Button icon={Square} onClick={onStop}>
                   Stop

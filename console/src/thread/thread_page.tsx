@@ -193,7 +193,7 @@ function Loaded({ thread }: { thread: Thread }) {
                 inputSchema={structure?.input ?? null}
                 running={running}
                 onStop={() => void stop()}
-                onSend={(input, text) => start({ input }, text)}
+                onSend={(input, text, environment) => start({ input, environment }, text)}
                 note={
                   isPast && (
                     <p className="flex items-center justify-between gap-3 text-ink-soft">
