@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import { answerIn, chatInput, resumeValue } from "../src/cli/chat_messages.ts";
 import { firstSteps, quoted } from "../src/cli/first_steps.ts";
 import { branchLines } from "../src/cli/history.ts";
 import { parseJson } from "../src/cli/json_input.ts";
@@ -17,6 +16,7 @@ import { makeProgram } from "../src/cli/program.ts";
 import { activityLines, isLoopback } from "../src/cli/serve.ts";
 import { patchLine } from "../src/cli/thread_states.ts";
 import { EventTree } from "../src/cli/tree.ts";
+import { answerIn, chatInput, resumeValue } from "../src/client/chat_messages.ts";
 import type { Json } from "../src/core/json.ts";
 
 const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));

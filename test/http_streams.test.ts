@@ -44,6 +44,37 @@ describe("a stream", { timeout: 120_000 }, () => {
   });
   const thread = async () => (await client.createThread({ deployment_id: server.deployment_id })).thread_id;
 
+  it("of a thread begins at the newest run when it is asked to, and goes on with the next", async (t) => {
+    const thread_id = await thread();
+    await client.waitForRun(thread_id, { input: { events: 1 } });
+    await client.waitForRun(thread_id, { input: { events: 2 } });
+    const seen: string[] = [];
+    let last: Promise<unknown> | undefined;
+    for await (const { id, type } of client.threadEvents(thread_id, {
+      from: "newest_run",
+      signal: t.signal,
+    })) {
+      seen.push(id);
+      if (type !== "run.completed") continue;
+      if (last) break;
+      last = client.waitForRun(thread_id, { input: { events: 1 } });
+    }
+    assert.deepEqual([...new Set(seen.map((id) => id.split("-")[0]))], ["2", "3"]);
+    assert.equal(seen[0], "2-1");
+    await last;
+  });
+
+  it("says when each event was committed when it is asked to, and else does not", async () => {
+    const { id, started_at } = await client.waitForRun(await thread(), {
+      input: { events: 3 },
+    });
+    const times: string[] = [];
+    for await (const { at } of client.runEvents(id, { times: true })) times.push(at!);
+    assert.deepEqual([...times].sort(), times);
+    assert.ok(times[0]! >= started_at!, `${started_at} ${times}`);
+    for await (const event of client.runEvents(id)) assert.equal(event.at, undefined);
+  });
+
   it("of 5,000 events gives 20 readers who leave at random each event once, in order", async (t) => {
     const { run_id } = await client.createRun(await thread(), { input: { events: EVENTS } });
     let left = 0;

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 
-/** A folder of src/, or a file that stands alone in it, → what it may import besides itself, Node and packages. */
+/** A folder of src/, or a file that stands alone in it, a runner or the console → what it may import besides itself, Node and packages. */
 const mayImport: Record<string, string[]> = {
   core: [],
   store: ["core"],
@@ -22,6 +22,7 @@ const mayImport: Record<string, string[]> = {
   server: ["config", "core", "deploy", "engine", "http", "local_access", "runner", "store", "version"],
   local_access: ["config", "core", "http", "store"],
   "runners/node": ["core", "runner"],
+  console: ["client", "core"],
 };
 
 /** What single files may import beyond their folder: the first two are the server in a terminal, the last works on a stopped one's data. */
@@ -53,9 +54,9 @@ const mayLoad = new Set([
 
 type Import = { file: string; line: number; specifier: string; isType: boolean };
 
-const files = ["src", "runners/node"].flatMap((folder) =>
+const files = ["src", "runners/node", "console/src"].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => join(folder, name)),
 );
 const imports = files.flatMap(importsOf);
@@ -99,7 +100,7 @@ test("every folder of the source has its rule, and every relative import leads t
       .map((file) => `${file}: no rule names ${unitOf(file)}`),
     ...imports
       .filter(({ specifier }) => specifier.startsWith("."))
-      .filter((found) => !files.includes(targetOf(found) ?? "") && !found.specifier.endsWith(".json"))
+      .filter((found) => !files.includes(targetOf(found) ?? "") && !/\.(json|css)$/.test(found.specifier))
       .map((found) => `${place(found)}: ${found.specifier} is no file of the source`),
   ]);
 });
@@ -174,6 +175,7 @@ function targetOf({ file, specifier }: Import): string | undefined {
 }
 
 function unitOf(file: string): string {
+  if (file.startsWith("console/")) return "console";
   if (file.startsWith("runners/")) return file.split("/").slice(0, 2).join("/");
   return file.split("/")[1]!.replace(/\.ts$/, "");
 }

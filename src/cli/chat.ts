@@ -1,17 +1,17 @@
 /** `crewship thread chat`: a prompt; each line is a run in the thread, and its answer grows token by token. */
+import { answerIn, chatInput, contentText, resumeValue } from "../client/chat_messages.ts";
 import type { CrewshipClient } from "../client/client.ts";
 import { ApiError } from "../client/errors.ts";
 import type { Deployment } from "../core/deployment.ts";
 import { isObject, type JsonObject } from "../core/json.ts";
 import type { RunRequest } from "../core/run.ts";
 import type { Thread } from "../core/thread.ts";
-import { answerIn, chatInput, resumeValue } from "./chat_messages.ts";
 import { UsageError } from "./failure.ts";
 import { printHistory, readHistory } from "./history.ts";
 import { clean, inline, note, paint, paintError, print, printJson, shorten } from "./output.ts";
 import { Prompt } from "./prompt.ts";
 import { chosenDeployment, type Session } from "./session.ts";
-import { contentText, errorText } from "./tree.ts";
+import { errorText } from "./tree.ts";
 
 const HELP = "/history lists the checkpoints, /state shows the state, /exit leaves. Ctrl-C stops an answer.";
 const MOST_TOOL_CHARACTERS = 90;

@@ -1,7 +1,8 @@
 /** The commands a person pastes to try their agent: real address, real key, real deployment. Pure. */
+
+import { chatInput } from "../client/chat_messages.ts";
 import type { Deployment } from "../core/deployment.ts";
 import type { Json } from "../core/json.ts";
-import { chatInput } from "./chat_messages.ts";
 
 export type Ready = { url: string; apiKey: string; deployment_id: string };
 

@@ -1,5 +1,6 @@
 /** The options of `crewship invoke` that say what a run is asked, and the request they make. */
 import { type Command, Option } from "commander";
+import { resumeValue } from "../client/chat_messages.ts";
 import {
   type Environment,
   environments,
@@ -7,7 +8,6 @@ import {
   multitaskStrategies,
   type RunRequest,
 } from "../core/run.ts";
-import { resumeValue } from "./chat_messages.ts";
 import { UsageError } from "./failure.ts";
 import { readJson, readJsonObject } from "./json_input.ts";
 import { list, seconds } from "./session.ts";

@@ -2,6 +2,7 @@
  * A run's events as a tree for people, growing as they come. Pure: takes events, gives back the text to write.
  * Leaves out what says nothing to a reader (a task that ended, a state that was saved); `--json` has all of it.
  */
+import { contentText } from "../client/chat_messages.ts";
 import type { StreamEvent } from "../client/events.ts";
 import { isObject, type Json, type JsonObject } from "../core/json.ts";
 import {
@@ -183,12 +184,6 @@ function argumentsText(input: Json | undefined): string {
 }
 
 /** A message's content: text, or the text parts of a list of parts. */
-export function contentText(content: Json | undefined): string {
-  if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return "";
-  return content.map((part) => (isObject(part) && typeof part.text === "string" ? part.text : "")).join("");
-}
-
 export function errorText(error: Json | undefined): string {
   return isObject(error) && typeof error.message === "string" ? error.message : inlineLines(error);
 }

@@ -41,6 +41,8 @@ export type ThreadSearch = {
   ids?: string[];
   limit?: number;
   cursor?: string;
+  /** Only these fields. */
+  select?: string[];
 };
 export type Prune = {
   ids: string[];
@@ -164,9 +166,12 @@ export class CrewshipClient {
   ): Promise<{ patch: PatchOperation[] }> {
     return this.#http.json("GET", threadPath(id, "diff"), { ...options, query: between });
   }
-  /** One stream across the thread's runs, without an end of its own: leave it, or abort. */
-  threadEvents(id: string, options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
-    return this.#http.events(threadPath(id, "events"), options, () => false);
+  /** One stream across the thread's runs, from the first or the newest, without an end of its own: leave it, or abort. */
+  threadEvents(
+    id: string,
+    { from, ...options }: ReadOptions & { from?: "newest_run" | undefined } = {},
+  ): AsyncGenerator<StreamEvent, void, undefined> {
+    return this.#http.events(threadPath(id, "events"), options, () => false, { from });
   }
 
   // Runs
@@ -244,9 +249,14 @@ export class CrewshipClient {
   ): Promise<{ success: boolean; status: string }> {
     return this.#http.json("POST", runPath(id, "cancel"), { ...options, body: { action } });
   }
-  /** The run's events, from the first one or after `options.after`, to its last event. */
-  runEvents(id: string, options: ReadOptions = {}): AsyncGenerator<StreamEvent, void, undefined> {
-    return this.#http.events(runPath(id, "events"), options, isLastEvent);
+  /** The run's events, from the first one or after `options.after`, to its last event. `times`: each with its `at`. */
+  runEvents(
+    id: string,
+    { times, ...options }: ReadOptions & { times?: boolean | undefined } = {},
+  ): AsyncGenerator<StreamEvent, void, undefined> {
+    return this.#http.events(runPath(id, "events"), options, isLastEvent, {
+      times: times ? "true" : undefined,
+    });
   }
 
   /** The files the run left; none while it is under way. */

@@ -8,9 +8,9 @@ import { ApiError, ConnectionError, readApiError } from "./errors.ts";
 
 /**
  * `id` is the frame's own: `<seq>` in a run's stream, `<n>-<seq>` in a thread's. Give it back to go on after it.
- * `events_gone`: so many events right before it are not kept any more.
+ * `events_gone`: so many events right before it are not kept any more. `at`: when it was committed, if that was asked for.
  */
-export type StreamEvent = { id: string; type: string; data: Json; events_gone?: number };
+export type StreamEvent = { id: string; type: string; data: Json; events_gone?: number; at?: string };
 
 export type ReadOptions = {
   signal?: AbortSignal | undefined;
@@ -138,7 +138,8 @@ function parseEvent(id: string, text: string): StreamEvent {
     );
   }
   const gone = typeof event.events_gone === "number" ? { events_gone: event.events_gone } : {};
-  return { id, type: event.type, data: event.data ?? null, ...gone };
+  const at = typeof event.at === "string" ? { at: event.at } : {};
+  return { id, type: event.type, data: event.data ?? null, ...gone, ...at };
 }
 
 /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. */

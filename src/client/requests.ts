@@ -17,6 +17,8 @@ export type CallOptions = {
 };
 
 type Query = Record<string, string | number | JsonObject | undefined>;
+/** What a stream is asked for beside its types. */
+export type StreamQuery = { times?: "true" | undefined; from?: "newest_run" | undefined };
 type Method = "GET" | "POST" | "PATCH" | "DELETE";
 type Call = CallOptions & {
   query?: Query;
@@ -42,9 +44,10 @@ export class Requests {
     path: string,
     options: ReadOptions,
     isLast: (type: string) => boolean,
+    query?: StreamQuery,
   ): AsyncGenerator<StreamEvent, void, undefined> {
     const connect = (after: string | undefined, signal: AbortSignal) =>
-      this.connect(path, options.types, after, signal);
+      this.connect(path, options.types, after, signal, query);
     return readEvents(this.url + path, connect, { ...options, isLast });
   }
 
@@ -54,10 +57,11 @@ export class Requests {
     types: readonly string[] | undefined,
     after: string | undefined,
     signal: AbortSignal,
+    query?: StreamQuery,
   ): Promise<Response> {
     const headers: Record<string, string> = { Accept: "text/event-stream" };
     if (after !== undefined) headers["Last-Event-ID"] = after;
-    return this.request("GET", path, { query: { types: types?.join(",") }, headers, signal });
+    return this.request("GET", path, { query: { types: types?.join(","), ...query }, headers, signal });
   }
 
   /** The answer's body. Throws an ApiError when the server refuses. */
@@ -84,7 +88,7 @@ export class Requests {
     const headers: Record<string, string> = { Accept: "application/json", ...call.headers };
     if (this.#apiKey !== null) headers.Authorization = `Bearer ${this.#apiKey}`;
     if (call.idempotencyKey !== undefined) headers["Idempotency-Key"] = call.idempotencyKey;
-    const request: RequestInit = { method, headers };
+    const request: RequestInit & { duplex?: "half" } = { method, headers };
     if (call.body !== undefined) {
       headers["Content-Type"] = "application/json";
       request.body = JSON.stringify(call.body);

@@ -12,9 +12,9 @@ export type Event = Static<typeof Event> & { langgraph?: Json };
 
 /**
  * An event with its place: `run_number` is the order in which the thread's runs began, `seq` its number in the run.
- * `gone`: so many events right before it are not kept any more.
+ * `gone`: so many events right before it are not kept any more. `at`: when it was committed.
  */
-export type NumberedEvent = Event & { run_number: number; seq: number; gone?: number };
+export type NumberedEvent = Event & { run_number: number; seq: number; at?: string; gone?: number };
 
 /** A subgraph's checkpoint was stored: {checkpoint_id, namespace}. Only in runs whose reader wants subgraphs. */
 export const CHECKPOINT_EVENT = "langgraph.checkpoint";

@@ -15,6 +15,8 @@ type Stream = {
   wanted: (type: string) => boolean;
   pages: (signal: AbortSignal) => AsyncIterable<NumberedEvent[]>;
   id: (event: NumberedEvent) => string;
+  /** Each frame says when its event was committed. */
+  times?: boolean | undefined;
 };
 
 /** Aborts when the response is over, which it also is when the client is gone. */
@@ -46,7 +48,7 @@ export function streamEvents(
   async function* texts(signal: AbortSignal): AsyncGenerator<string> {
     for await (const events of stream.pages(signal)) {
       const sent = events.filter(({ type }) => !isHidden(type) && (stream.wanted(type) || isLastEvent(type)));
-      yield sent.map((event) => frame(stream.id(event), event)).join("");
+      yield sent.map((event) => frame(stream.id(event), event, stream.times)).join("");
     }
   }
   return streamTexts(app, request, reply, { texts, heartbeatMs: HEARTBEAT_MS });
@@ -97,9 +99,14 @@ export async function streamTexts(
   }
 }
 
-function frame(id: string, { type, data, gone }: NumberedEvent): string {
-  return `id: ${id}\ndata: ${JSON.stringify({ type, data, ...(gone && { events_gone: gone }) })}\n\n`;
+function frame(id: string, { type, data, gone, at }: NumberedEvent, times: boolean | undefined): string {
+  const event = { type, data, ...(gone && { events_gone: gone }), ...(times && { at }) };
+  return `id: ${id}\ndata: ${JSON.stringify(event)}\n\n`;
 }
+
+export const TimesQuery = Type.Optional(
+  Type.Boolean({ default: false, description: "Each event says `at`, when it was committed." }),
+);
 
 /** `?types=`: names of event types with commas between; one that ends with `*` stands for all that begin so. */
 export const TypesQuery = Type.Optional(

@@ -74,7 +74,13 @@ const ROW_CHARACTERS = 64 * 1024;
 const PAGE_CHARACTERS = 128 * 1024;
 const ROWS_PER_READ = 8;
 
-type BatchRow = { run_number: number; first_seq: number; last_seq: number; events: string };
+type BatchRow = {
+  run_number: number;
+  first_seq: number;
+  last_seq: number;
+  events: string;
+  created_at: string;
+};
 
 /** Events of a log after a place, in order, at most about `limit` of them and 128 KB. Data is shown, items in place. */
 export async function readEvents(
@@ -95,7 +101,7 @@ export async function readEvents(
       ? sql`and (run_number > ${cursor.run_number} or (run_number = ${cursor.run_number} and last_seq > ${cursor.last_seq}))`
       : sql``;
     const rows: BatchRow[] = await q.query<BatchRow>(sql`
-      select run_number, first_seq, last_seq, events from event_batches
+      select run_number, first_seq, last_seq, events, created_at from event_batches
       where log_id = ${log_id} and ${place} ${from} order by run_number, last_seq limit ${ROWS_PER_READ}`);
     for (const row of rows) {
       const batch = (
@@ -111,6 +117,7 @@ export async function readEvents(
           ...(event.langgraph !== undefined && { langgraph: event.langgraph }),
           run_number: row.run_number,
           seq,
+          at: row.created_at,
           ...(gone > 0 && { gone }),
         });
       }
@@ -128,6 +135,15 @@ export async function readEvents(
     if (last?.run_number === run_number) return last.seq;
     return run_number === after.run_number ? after.seq : 0;
   }
+}
+
+/** The number of the newest run that has events; 0: none has. */
+export async function newestRunNumber(q: Queryable, log_id: number): Promise<number> {
+  const row = first(
+    await q.query<{ run_number: number }>(sql`
+      select run_number from event_batches where log_id = ${log_id} order by run_number desc limit 1`),
+  );
+  return row?.run_number ?? 0;
 }
 
 /** The newest event of a run. */

@@ -15,7 +15,7 @@ import type { App } from "../app.ts";
 import { type Principal, reaches, requireDeployment, scopeOf } from "../auth.ts";
 import { type Answer, endpoint } from "../endpoint.ts";
 import { Cursor, DEFAULT_LIMIT, decodeCursor, encodeCursor, Limit } from "../page.ts";
-import { lastEventId, streamEvents, TypesQuery, typeFilter } from "../sse.ts";
+import { lastEventId, streamEvents, TimesQuery, TypesQuery, typeFilter } from "../sse.ts";
 import { threadOf } from "./threads.ts";
 
 const tag = "runs";
@@ -124,14 +124,14 @@ export const events = endpoint(
     summary: "A run's events, from the first or after Last-Event-ID; ends with the run",
     tag,
     params: RunPath,
-    query: Type.Object({ types: TypesQuery }, { additionalProperties: false }),
+    query: Type.Object({ types: TypesQuery, times: TimesQuery }, { additionalProperties: false }),
     answers: { 200: Type.String(), 204: null },
     streams: true,
   },
   async ({ app, params, query, principal, request, reply }) => {
     const run = await runOf(app, principal, params.run_id);
     const after = lastEventId(request, /^(\d{1,15})$/)?.[0] ?? 0;
-    return streamRun(app, run, { seq: after, types: query.types }, request, reply);
+    return streamRun(app, run, { seq: after, ...query }, request, reply);
   },
 );
 
@@ -139,7 +139,7 @@ export const events = endpoint(
 export async function streamRun(
   app: App,
   run: RunRow,
-  { seq, types }: { seq: number; types: string | undefined },
+  { seq, types, times }: { seq: number; types?: string | undefined; times?: boolean | undefined },
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<Answer> {
@@ -153,6 +153,7 @@ export async function streamRun(
     wanted: typeFilter(types),
     pages: (signal) => tailRun(node, run, seq, signal),
     id: (event) => String(event.seq),
+    times,
   });
   return undefined;
 }

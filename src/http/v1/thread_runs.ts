@@ -5,6 +5,7 @@ import { Problem } from "../../core/problem.ts";
 import { AcceptedRun, Run, RunRequest, RunStatusSchema } from "../../core/run.ts";
 import { accept } from "../../engine/accept.ts";
 import { tailThread, untilOver } from "../../engine/tail.ts";
+import { newestRunNumber } from "../../store/events.ts";
 import type { Attempt } from "../../store/idempotency.ts";
 import { findRun, listRuns, showRuns } from "../../store/runs.ts";
 import { findThread } from "../../store/threads.ts";
@@ -122,12 +123,19 @@ export const list = endpoint(
   },
 );
 
+const From = Type.Optional(
+  Type.Enum(["first_run", "newest_run"], {
+    default: "first_run",
+    description: "Where to begin without a Last-Event-ID.",
+  }),
+);
+
 export const events = endpoint(
   {
     summary: "One stream across a thread's runs; frames are numbered <run>-<event>",
     tag,
     params: ThreadPath,
-    query: Type.Object({ types: TypesQuery }, { additionalProperties: false }),
+    query: Type.Object({ types: TypesQuery, from: From }, { additionalProperties: false }),
     answers: { 200: Type.String() },
     streams: true,
   },
@@ -135,7 +143,12 @@ export const events = endpoint(
     const { node } = app;
     const thread = await threadOf(app, principal, params.thread_id);
     const after = lastEventId(request, /^(\d{1,15})-(\d{1,15})$/);
-    const from = after ? { run_number: after[0]!, seq: after[1]! } : { run_number: 0, seq: 0 };
+    const from = after
+      ? { run_number: after[0]!, seq: after[1]! }
+      : {
+          run_number: query.from === "newest_run" ? await newestRunNumber(node.database, thread.log_id) : 0,
+          seq: 0,
+        };
     const gone = async () => (await findThread(node.database, thread.thread_id))?.log_id !== thread.log_id;
     await streamEvents(app, request, reply, {
       wanted: typeFilter(query.types),

@@ -1,7 +1,6 @@
 /** How a line of chat becomes a run's input, and a run's result an answer. Pure. */
 import type { Deployment } from "../core/deployment.ts";
 import { isObject, type Json, type JsonObject } from "../core/json.ts";
-import { contentText } from "./tree.ts";
 
 type Talks = Pick<Deployment, "framework" | "chat">;
 
@@ -33,4 +32,11 @@ export function answerIn({ framework, chat }: Talks, result: Json): string {
   const last = Array.isArray(result.messages) ? result.messages.at(-1) : undefined;
   const text = isObject(last) ? contentText(last.content) : "";
   return text || JSON.stringify(result, null, 2);
+}
+
+/** The words of a message, whose content is text or a list of parts. */
+export function contentText(content: Json | undefined): string {
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return "";
+  return content.map((part) => (isObject(part) && typeof part.text === "string" ? part.text : "")).join("");
 }
