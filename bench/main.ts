@@ -174,3 +174,5 @@ for (const name of names) {
 console.log(
   `\n${summaryText(verdicts)}\n\nwritten to ${[values.json, values.markdown].filter(Boolean).join(" and ")}`,
 );
+// Whatever a failed case has left behind does not keep this process.
+process.exit();

@@ -7,6 +7,17 @@ import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Session } from "../src/core/session.ts";
+import { migrate } from "../src/store/migrate.ts";
+import {
+  createSession,
+  createSignInCode,
+  findSession,
+  forgetOldSessions,
+  takeSignInCode,
+} from "../src/store/sessions.ts";
+import { raw, sql } from "../src/store/sql.ts";
+import { freshDatabaseUrl, openDatabase } from "./fixtures/database.ts";
+import { newProject } from "./fixtures/deployer.ts";
 import { functionProject, projectFolder, type TestServer, testServer } from "./fixtures/server.ts";
 
 const own = { "sec-fetch-site": "same-origin", "x-crewship-console": "1" };
@@ -188,6 +199,34 @@ test("the address that dev prints signs one browser in, once", async (t) => {
   const signedIn = both.find((answer) => answer.status === 200)!;
   assert.equal(((await signedIn.json()) as Session).role, "admin");
   assert.equal((await signIn(served, { code: "guess" })).status, 401);
+});
+
+test("a session ends after 30 days, a code after ten minutes, and both are forgotten; a key has a hundred at most", async (t) => {
+  const database = await openDatabase(await freshDatabaseUrl(), newProject(t, {}));
+  t.after(() => database.close());
+  await migrate(database);
+  const { nowPlus } = database.dialect;
+  const find = (name: string) => findSession(database, name);
+  const age = (table: string, seconds: number) =>
+    database.transaction((tx) => tx.query(sql`update ${raw(table)} set expires_at = ${nowPlus(seconds)}`));
+  await database.transaction(async (tx) => {
+    await createSession(tx, { session_hash: "s", key_hash: "k" });
+    await createSignInCode(tx, "c", "k");
+  });
+  assert.equal((await find("s"))?.key_hash, "k");
+  await age("sessions", -1);
+  await age("sign_in_codes", -1);
+  assert.equal(await find("s"), undefined);
+  assert.equal(await database.transaction((tx) => takeSignInCode(tx, "c")), undefined);
+  await database.transaction(forgetOldSessions);
+  for (const table of ["sessions", "sign_in_codes"])
+    assert.deepEqual(await database.query(sql`select 1 from ${raw(table)}`), []);
+
+  for (let n = 0; n < 101; n++)
+    await database.transaction((tx) => createSession(tx, { session_hash: `s${n}`, key_hash: "k" }));
+  const rows = await database.query(sql`select session_hash from sessions`);
+  assert.equal(rows.length, 100);
+  assert.ok(await find("s100"));
 });
 
 test("dev --json says the console's address, which signs in", async (t) => {

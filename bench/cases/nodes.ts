@@ -47,9 +47,8 @@ export const nodesCase: Case<"nodes"> = {
     ];
     for (const count of [1, 2, 4]) {
       const databaseUrl = await cluster.createDatabase();
-      const servers = await Promise.all(
-        Array.from({ length: count }, () => startAgent("echo", { databaseUrl })),
-      );
+      const servers: ServerProcess[] = [];
+      for (let i = 0; i < count; i++) servers.push(await startAgent("echo", { databaseUrl }));
       setups.push({
         name: `PostgreSQL, ${count} node${count > 1 ? "s" : ""}`,
         servers,

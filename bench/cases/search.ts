@@ -97,7 +97,7 @@ async function plant(server: ServerProcess, say: (text: string) => void): Promis
           json_object('user', ${user}, 'kind', ${kind}, 'n', i), ${at}, ${at} from n;`);
     for (const [key, value] of Object.entries(tags))
       database.exec(`${numbers} insert into thread_tags (deployment_id, key, value, created_at, thread_id)
-        select '${server.deployment_id}', '${key}', json_quote(${value}), ${at}, printf('thr_bench%07d', i) from n`);
+        select '${server.deployment_id}', '"${key}"', json_quote(${value}), ${at}, printf('thr_bench%07d', i) from n`);
     database.exec("commit");
     say(`writes thread ${first + PART} of ${THREADS}`);
     await turnOfTheLoop();

@@ -2,7 +2,7 @@
  * Loads the user's module, TypeScript and path aliases included, and finds in it what the entrypoint names. Errors say
  * what to do.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire, findPackageJSON } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -12,7 +12,12 @@ import { CodedError, messageOf } from "./errors.ts";
 
 export type Loaded = { value: unknown; entry: string; attribute: string };
 
-export async function loadEntrypoint(directory: string, entrypoint: string): Promise<Loaded> {
+/** `prepare` is called with the entrypoint's file before anything of the project is loaded. */
+export async function loadEntrypoint(
+  directory: string,
+  entrypoint: string,
+  prepare: (entry: string) => Promise<void>,
+): Promise<Loaded> {
   const colon = entrypoint.lastIndexOf(":");
   const [path, attribute] = [entrypoint.slice(0, colon), entrypoint.slice(colon + 1)];
   if (colon <= 0 || !attribute) {
@@ -25,6 +30,7 @@ export async function loadEntrypoint(directory: string, entrypoint: string): Pro
   if (!existsSync(entry)) {
     throw new CodedError("load_failed", `The entrypoint's file ${path} does not exist in ${directory}.`);
   }
+  await prepare(entry);
   const tsconfig = join(directory, "tsconfig.json");
   // For `require`, tsx takes the path aliases from this variable only.
   if (existsSync(tsconfig)) process.env.TSX_TSCONFIG_PATH ??= tsconfig;
@@ -90,9 +96,14 @@ export function resolvePackage(specifier: string, from: string, build: Build): s
     return undefined;
   }
   if (!manifest) return undefined;
-  const { exports } = createRequire(from)(manifest) as { exports?: Record<string, unknown> };
+  const { exports } = readManifest(manifest) as { exports?: Record<string, unknown> };
   const target = pick(exports?.[`.${specifier.slice(name.length)}`]);
   return target && join(dirname(manifest), target);
+}
+
+/** Not by require, whose cache says what the project has loaded. */
+export function readManifest(path: string): Record<string, unknown> {
+  return JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
 }
 
 function pick(target: unknown): string | undefined {

@@ -2,6 +2,7 @@
  * The entry of a Node agent process: it loads one version's agent and executes the runs the server sends over file
  * descriptor 3. Everything it knows comes from there; it reads no settings of its own.
  */
+import { flushCompileCache } from "node:module";
 import { Socket } from "node:net";
 import type { RunStart, ServerMessage } from "../../src/runner/protocol.ts";
 import { provideArtifacts, withArtifacts } from "./artifacts.ts";
@@ -13,7 +14,7 @@ import { loadEntrypoint } from "./load.ts";
 import { captureOutput, withLogs } from "./logs.ts";
 import { endWithServer } from "./orphan.ts";
 import { type Done, RunPipe } from "./pipe.ts";
-import { findClasses, findFramework, toGraph } from "./project.ts";
+import { findClasses, findFramework, preloadFramework, toGraph } from "./project.ts";
 import { WarmStates } from "./warm.ts";
 import { Wire } from "./wire.ts";
 
@@ -74,6 +75,8 @@ async function load(message: Load): Promise<void> {
   try {
     host = await open(message);
     wire.send({ type: "loaded" });
+    // A process that is killed later leaves nothing by itself.
+    flushCompileCache();
   } catch (error) {
     wire.send({ type: "load_failed", error: { ...describeError(error), code: "load_failed" } });
   }
@@ -86,7 +89,8 @@ async function describe(): Promise<void> {
 }
 
 async function open({ framework, entrypoint, directory, max_warm_bytes }: Load): Promise<Host> {
-  const { value, entry } = await loadEntrypoint(directory, entrypoint);
+  const prepare = framework === "function" ? async () => {} : preloadFramework;
+  const { value, entry } = await loadEntrypoint(directory, entrypoint, prepare);
   if (framework === "function") {
     if (typeof value !== "function") throw new Error(`The entrypoint "${entrypoint}" is not a function.`);
     return new FunctionHost(value as AgentFunction, await findClasses(entry));

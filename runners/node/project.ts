@@ -1,7 +1,10 @@
 /** Finds the project's own LangGraph and LangChain: the very copies that made the user's graph. */
+import { findPackageJSON } from "node:module";
+import { extname } from "node:path";
+import { pathToFileURL } from "node:url";
 import { CodedError } from "./errors.ts";
 import type { Classes, CompiledGraph, Framework, MessageClass, SaverBase, SchemaSide } from "./framework.ts";
-import { importFile, loadedBuilds, resolvePackage } from "./load.ts";
+import { importFile, loadedBuilds, readManifest, resolvePackage } from "./load.ts";
 
 const LANGGRAPH = "@langchain/langgraph";
 const CORE = "@langchain/core";
@@ -30,6 +33,25 @@ function isGraph(value: unknown): value is CompiledGraph {
   return (
     [stream, getState, updateState].every((method) => typeof method === "function") && channels !== undefined
   );
+}
+
+/**
+ * Loads the project's LangGraph before the hooks are there that read the project's TypeScript: its 300 modules would go
+ * through them too, 640 ms instead of 410. What fails here fails again where the project imports it, and says why.
+ */
+export async function preloadFramework(entry: string): Promise<void> {
+  if (!isModule(entry)) return;
+  const path = resolvePackage(LANGGRAPH, entry, "import");
+  if (path) await importFile(path, "import").catch(() => undefined);
+}
+
+/** Whether its imports load the packages' ESM builds; in doubt they do not. */
+function isModule(entry: string): boolean {
+  const extension = extname(entry);
+  if (extension === ".mjs" || extension === ".mts") return true;
+  const manifest = findPackageJSON(pathToFileURL(entry));
+  const type = manifest && readManifest(manifest).type;
+  return type === "module" && extension !== ".cjs" && extension !== ".cts";
 }
 
 export async function findFramework(graph: CompiledGraph, entry: string): Promise<Framework> {

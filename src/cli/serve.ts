@@ -32,6 +32,7 @@ export function addServe(program: Command): void {
       else {
         print(`${paint("green", "●")} ${paint("bold", "Crewship Threads")} at ${paint("cyan", url)}`);
         if (config.databaseUrl !== null) print(`  base  PostgreSQL at ${new URL(config.databaseUrl).host}`);
+        if (config.role !== "worker") print(`  page  ${paint("cyan", `${url}/console/`)}`);
         print(`  data  ${config.data}`);
         print(`  key   ${config.apiKey === null ? join(config.data, "admin.key") : "CREWSHIP_API_KEY"}`);
         for (const { deployment_id, name } of deployments) print(`  agent ${deployment_id} ${clean(name)}`);

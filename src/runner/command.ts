@@ -1,5 +1,6 @@
 /** Spawns the runners: Node's, and Python's under the interpreter of the version's environment. */
 import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Child, type Command, spawnChild } from "./child.ts";
@@ -9,6 +10,12 @@ const nodeRunner = fileURLToPath(
   new URL(`../../runners/node/main.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url),
 );
 const pythonRunner = fileURLToPath(new URL("../../runners/python/main.py", import.meta.url));
+
+/**
+ * Where Node keeps what it has compiled, by default. From a variable it works from a process's first module on: our own load
+ * in 160 ms instead of 310, so that less of a run's time passes after its process was lost.
+ */
+const NODE_COMPILE_CACHE = join(tmpdir(), "node-compile-cache");
 
 export type RunnerOptions = {
   /** Null for Node. */
@@ -39,7 +46,7 @@ function runnerCommand(options: RunnerOptions): Command {
       command: nodePath ?? process.execPath,
       args: [`--max-old-space-size=${memoryMb}`, runnerPath ?? nodeRunner, ...args],
       directory,
-      env,
+      env: { NODE_COMPILE_CACHE, ...env },
     };
   }
   return {

@@ -17,6 +17,11 @@ export async function deploymentExists(q: Queryable, deployment_id: string): Pro
   return (await q.query(sql`select 1 from deployments where deployment_id = ${deployment_id}`)).length > 0;
 }
 
+export async function deploymentIds(q: Queryable): Promise<string[]> {
+  const rows = await q.query<{ deployment_id: string }>(sql`select deployment_id from deployments`);
+  return rows.map((row) => row.deployment_id);
+}
+
 /** Locks the deployment: its versions, environments and variables change one after another. */
 export async function lockDeployment(tx: Queryable, deployment_id: string): Promise<void> {
   await tx.query(

@@ -9,7 +9,9 @@ const FORGET_AFTER_S = 24 * 3600;
 const SHOWN_S = 3600;
 const ALIVE_S = 15;
 
+/** An embedded database has one node: those before it are gone. */
 export async function createNode(tx: Queryable, node: { node_id: string; machine: string }): Promise<void> {
+  if (!tx.dialect.shared) await tx.query(sql`delete from nodes`);
   await tx.query(sql`
     insert into nodes (node_id, machine, started_at) values (${node.node_id}, ${node.machine}, ${tx.dialect.now})`);
 }

@@ -57,7 +57,7 @@ export async function readClock(q: Queryable): Promise<string> {
 /** Those that are due next. */
 export async function nextSchedules(q: Queryable, limit: number): Promise<Schedule[]> {
   const rows = await q.query<ScheduleRow>(sql`
-    select ${columns} from schedules where next_due_at is not null order by next_due_at limit ${limit}`);
+    select ${columns} from schedules where next_attempt_at is not null order by next_attempt_at limit ${limit}`);
   return rows.map(parse);
 }
 

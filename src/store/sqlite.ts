@@ -56,7 +56,9 @@ class Connection {
 
   constructor(path: string, readOnly: boolean) {
     this.db = new DatabaseSync(path, { readOnly });
-    this.db.exec("pragma busy_timeout = 5000; pragma cache_size = -65536; pragma temp_store = memory");
+    // 16 MB each for writer and reader: searches among a million threads grew the process by 21 MB, with 64 MB by 71. The
+    // system keeps the pages too.
+    this.db.exec("pragma busy_timeout = 5000; pragma cache_size = -16384; pragma temp_store = memory");
   }
 
   all<R>(statement: Sql): R[] {

@@ -1,14 +1,14 @@
 /** Threads: names for positions in logs, with a status, metadata and the tags a search starts from. */
 
 import { show } from "../core/encoding.ts";
-import { contains, type Json, type JsonObject } from "../core/json.ts";
+import type { Json, JsonObject } from "../core/json.ts";
 import type { ThreadStatus } from "../core/moves.ts";
 import { Problem } from "../core/problem.ts";
 import type { Interrupt, Thread, Ttl } from "../core/thread.ts";
 import { readHead } from "./checkpoints.ts";
 import { first, type Queryable } from "./database.ts";
 import { openQuestions } from "./questions.ts";
-import { join, raw, type Sql, sql, where } from "./sql.ts";
+import { join, sql } from "./sql.ts";
 import { showCheckpoints } from "./states.ts";
 
 export type ThreadRow = {
@@ -25,7 +25,7 @@ export type ThreadRow = {
   updated_at: string;
 };
 
-const columns = sql`thread_id, log_id, deployment_id, status, metadata, initial_values, copied_from, ttl_minutes,
+export const threadColumns = sql`thread_id, log_id, deployment_id, status, metadata, initial_values, copied_from, ttl_minutes,
   ttl_strategy, created_at, updated_at`;
 
 export type NewThread = {
@@ -45,12 +45,12 @@ export type NewThread = {
 export async function createThread(tx: Queryable, thread: NewThread): Promise<ThreadRow | undefined> {
   const row = first(
     await tx.query<ThreadRow>(sql`
-      insert into threads (${columns})
+      insert into threads (${threadColumns})
       values (${thread.thread_id}, ${thread.log_id}, ${thread.deployment_id}, ${thread.status},
         ${JSON.stringify(thread.metadata)},
         ${thread.initial_values === null ? null : JSON.stringify(thread.initial_values)}, ${thread.copied_from},
         ${thread.ttl?.minutes ?? null}, ${thread.ttl?.strategy ?? null}, ${tx.dialect.now}, ${tx.dialect.now})
-      on conflict do nothing returning ${columns}`),
+      on conflict do nothing returning ${threadColumns}`),
   );
   if (row) await writeTags(tx, row, thread.metadata);
   return row;
@@ -59,7 +59,8 @@ export async function createThread(tx: Queryable, thread: NewThread): Promise<Th
 /** Longer values are searched among the candidates, not by the index. */
 const MAX_TAG_LENGTH = 256;
 
-function tagsOf(metadata: JsonObject): [string, string][] {
+/** The pairs of key and value, as JSON text, that an index knows. */
+export function tagsOf(metadata: JsonObject): [string, string][] {
   return Object.entries(metadata).flatMap(([key, value]) => {
     if (typeof value === "object" && value !== null) return [];
     const text = JSON.stringify(value);
@@ -80,7 +81,9 @@ async function writeTags(tx: Queryable, thread: ThreadRow, metadata: JsonObject)
 }
 
 export async function findThread(q: Queryable, thread_id: string): Promise<ThreadRow | undefined> {
-  return first(await q.query<ThreadRow>(sql`select ${columns} from threads where thread_id = ${thread_id}`));
+  return first(
+    await q.query<ThreadRow>(sql`select ${threadColumns} from threads where thread_id = ${thread_id}`),
+  );
 }
 
 /** A thread that must exist, in a deployment the caller may see (`allowed`); else the same 404 for both. */
@@ -131,7 +134,7 @@ export async function patchThread(
     await tx.query<ThreadRow>(sql`
       update threads set metadata = ${JSON.stringify(merged)}, updated_at = ${tx.dialect.now}
         ${ttl === undefined ? sql`` : sql`, ttl_minutes = ${ttl?.minutes ?? null}, ttl_strategy = ${ttl?.strategy ?? null}`}
-      where thread_id = ${thread_id} returning ${columns}`),
+      where thread_id = ${thread_id} returning ${threadColumns}`),
   );
   if (updated && change.metadata) {
     await tx.query(sql`delete from thread_tags where thread_id = ${thread_id}`);
@@ -167,7 +170,7 @@ export async function expiredThreads(q: Queryable, limit: number): Promise<Threa
   for (let minutes = await nextLifetime(q, 0); minutes !== null; minutes = await nextLifetime(q, minutes)) {
     expired.push(
       ...(await q.query<ThreadRow>(sql`
-        select ${columns} from threads
+        select ${threadColumns} from threads
         where ttl_minutes = ${minutes} and updated_at < ${q.dialect.nowPlus(-60 * minutes)} and status <> 'busy'
         order by updated_at limit ${limit - expired.length}`)),
     );
@@ -183,91 +186,7 @@ async function nextLifetime(q: Queryable, after: number): Promise<number | null>
   return rows[0]?.minutes ?? null;
 }
 
-export type ThreadFilter = {
-  deployment_ids?: readonly string[] | undefined;
-  ids?: readonly string[] | undefined;
-  status?: ThreadStatus | undefined;
-  metadata?: JsonObject | undefined;
-  values?: JsonObject | undefined;
-};
-
-export type ThreadOrderField = "thread_id" | "status" | "created_at" | "updated_at";
-
-/** How many candidates a filter that no index serves may look at. */
-const MAX_CANDIDATES = 10_000;
-
-function conditions(filter: ThreadFilter): (Sql | undefined)[] {
-  const tags = tagsOf(filter.metadata ?? {});
-  const scope = filter.deployment_ids;
-  return [
-    scope === undefined ? undefined : sql`deployment_id in (${join(scope)})`,
-    filter.ids === undefined ? undefined : sql`thread_id in (${join(filter.ids)})`,
-    filter.status === undefined ? undefined : sql`status = ${filter.status}`,
-    ...tags.map(
-      ([key, value]) => sql`thread_id in (
-        select thread_id from thread_tags where key = ${key} and value = ${value}
-        ${scope === undefined ? sql`` : sql`and deployment_id in (${join(scope)})`})`,
-    ),
-  ];
-}
-
-/** True when the filter asks for more than the indexes answer: nested metadata, long text, or values. */
-function needsLook(filter: ThreadFilter): boolean {
-  const indexed = tagsOf(filter.metadata ?? {}).length;
-  return Object.keys(filter.metadata ?? {}).length > indexed || Object.keys(filter.values ?? {}).length > 0;
-}
-
-/** Threads that match, newest first, starting after `after` or at `offset`. */
-export async function searchThreads(
-  q: Queryable,
-  filter: ThreadFilter,
-  page: {
-    limit: number;
-    offset?: number;
-    after?: { created_at: string; thread_id: string } | undefined;
-    /** Instead of newest first; not with `after`. */
-    order?: { by: ThreadOrderField; direction: "asc" | "desc" };
-  },
-): Promise<ThreadRow[]> {
-  if (filter.ids?.length === 0 || filter.deployment_ids?.length === 0) return [];
-  const { after, order = { by: "created_at", direction: "desc" } } = page;
-  const direction = raw(order.direction);
-  const from = after
-    ? sql`(created_at < ${after.created_at} or (created_at = ${after.created_at} and thread_id < ${after.thread_id}))`
-    : undefined;
-  const select = (limit: number, offset: number) =>
-    q.query<ThreadRow>(sql`
-      select ${columns} from threads ${where([...conditions(filter), from])}
-      order by ${raw(order.by)} ${direction}, thread_id ${direction} limit ${limit} offset ${offset}`);
-  if (!needsLook(filter)) return select(page.limit, page.offset ?? 0);
-  const candidates = await select(MAX_CANDIDATES + 1, 0);
-  if (candidates.length > MAX_CANDIDATES) throw new Problem("search_too_wide", { limit: MAX_CANDIDATES });
-  const matching: ThreadRow[] = [];
-  let looked = 0;
-  for (const row of candidates) {
-    if (matching.length >= page.limit + (page.offset ?? 0)) break;
-    if (await matches(q, row, filter)) matching.push(row);
-    // On the embedded store nothing above waits: others get their turn here.
-    if (++looked % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  return matching.slice(page.offset ?? 0);
-}
-
-export async function countThreads(q: Queryable, filter: ThreadFilter): Promise<number> {
-  if (filter.ids?.length === 0 || filter.deployment_ids?.length === 0) return 0;
-  if (needsLook(filter)) return (await searchThreads(q, filter, { limit: MAX_CANDIDATES })).length;
-  const rows = await q.query<{ n: number }>(
-    sql`select count(*) as n from threads ${where(conditions(filter))}`,
-  );
-  return Number(rows[0]?.n ?? 0);
-}
-
-async function matches(q: Queryable, row: ThreadRow, filter: ThreadFilter): Promise<boolean> {
-  if (filter.metadata && !contains(JSON.parse(row.metadata) as Json, filter.metadata)) return false;
-  return !filter.values || contains((await threadValues(q, row)) ?? {}, filter.values);
-}
-
-async function threadValues(q: Queryable, row: ThreadRow): Promise<JsonObject | null> {
+export async function threadValues(q: Queryable, row: ThreadRow): Promise<JsonObject | null> {
   const { view, head } = await readHead(q, row.log_id);
   if (head) return (await showCheckpoints(q, view, row.thread_id, [head]))[0]!.values;
   if (row.initial_values === null) return null;

@@ -56,7 +56,13 @@ export class ServerProcess {
   static async start(options: ServerOptions): Promise<ServerProcess> {
     const databaseUrl = options.databaseUrl ?? (await tests?.freshDatabaseUrl());
     const server = new ServerProcess({ ...options, ...(databaseUrl === undefined ? {} : { databaseUrl }) });
-    await server.start();
+    try {
+      await server.start();
+    } catch (error) {
+      // Nobody else could end it.
+      await server.remove();
+      throw error;
+    }
     return server;
   }
 

@@ -7,8 +7,8 @@ import { Problem } from "../../src/core/problem.ts";
 import { earlierAnswer, forgetOldAnswers, keepAnswer, openAnswer } from "../../src/store/idempotency.ts";
 import { createKey, deleteKey, findKey, listKeys } from "../../src/store/keys.ts";
 import { sql } from "../../src/store/sql.ts";
+import { countThreads, searchThreads, type ThreadFilter } from "../../src/store/thread_search.ts";
 import {
-  countThreads,
   createThread,
   deleteThreadRow,
   expiredThreads,
@@ -16,9 +16,7 @@ import {
   getThread,
   occupyThread,
   patchThread,
-  searchThreads,
   showThread,
-  type ThreadFilter,
 } from "../../src/store/threads.ts";
 import { anyObject } from "./json_values.ts";
 import { type Open, type Store, withStore } from "./store_fixture.ts";
@@ -103,12 +101,27 @@ export function threadsSuite(name: string, open: Open): void {
 
   test(`${name}: pages of threads, by cursor or by offset, are newest first without a seam`, () =>
     withStore(open, async (store) => {
-      for (let n = 0; n < 25; n++) await store.thread({ metadata: { even: n % 2 === 0, at: { n } } });
+      for (let n = 0; n < 25; n++)
+        await store.thread({
+          metadata: { even: n % 2 === 0, third: n % 3, at: { n } },
+          deployment_id: n % 5 < 3 ? "dep_1" : "dep_2",
+          status: n % 4 === 0 ? "error" : "idle",
+        });
       // Several in one millisecond: then the id decides.
-      await store.database.transaction((tx) =>
-        tx.query(sql`update threads set created_at = substr(created_at, 1, 19) || '.000Z'`),
-      );
-      for (const filter of [{}, { metadata: { even: true } }, { metadata: { even: true, at: {} } }]) {
+      await store.database.transaction(async (tx) => {
+        await tx.query(sql`update threads set created_at = substr(created_at, 1, 19) || '.000Z'`);
+        await tx.query(sql`update thread_tags set created_at = substr(created_at, 1, 19) || '.000Z'`);
+      });
+      const filters: ThreadFilter[] = [
+        {},
+        { metadata: { even: true } },
+        { metadata: { even: true, at: {} } },
+        { metadata: { even: true, third: 0 } },
+        { metadata: { third: 0 }, status: "idle" },
+        { metadata: { even: false }, deployment_ids: ["dep_1", "dep_2"] },
+        { status: "error", deployment_ids: ["dep_2"] },
+      ];
+      for (const filter of filters) {
         const all = await searchThreads(store.database, filter, { limit: 100 });
         const sorted = all.toSorted((a, b) =>
           `${a.created_at} ${a.thread_id}` < `${b.created_at} ${b.thread_id}` ? 1 : -1,

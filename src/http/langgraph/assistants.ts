@@ -19,7 +19,7 @@ import {
   withoutSystemAssistant,
 } from "../../store/assistants.ts";
 import type { Queryable } from "../../store/database.ts";
-import { searchThreads } from "../../store/threads.ts";
+import { searchThreads } from "../../store/thread_search.ts";
 import type { App } from "../app.ts";
 import { type Principal, reaches, scopeOf } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";

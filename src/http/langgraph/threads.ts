@@ -16,15 +16,11 @@ import { openQuestionsByTask } from "../../store/questions.ts";
 import { listRuns, readRequest } from "../../store/runs.ts";
 import {
   countThreads,
-  findThread,
-  getThread,
-  patchThread,
   searchThreads,
-  showThread,
   type ThreadFilter,
-  type ThreadOrderField,
-  type ThreadRow,
-} from "../../store/threads.ts";
+  type ThreadOrder,
+} from "../../store/thread_search.ts";
+import { findThread, getThread, patchThread, showThread, type ThreadRow } from "../../store/threads.ts";
 import type { App } from "../app.ts";
 import { type Principal, reaches, scopeOf } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";
@@ -301,7 +297,7 @@ function filterOf(
 
 const MAX_PATHS = 10;
 const PATH_PATTERN = "^(values|metadata|config|interrupts)(\\.|\\[|$)";
-const orderField: Record<string, ThreadOrderField> = { state_updated_at: "updated_at" };
+const orderField: Record<string, ThreadOrder["by"]> = { state_updated_at: "updated_at" };
 
 export const search = endpoint(
   {
@@ -322,10 +318,10 @@ export const search = endpoint(
     const { database } = app.node;
     const filter = filterOf(principal, body);
     const by = body.sort_by ?? "created_at";
-    const rows = await searchThreads(database, filter, {
-      ...pageOf(body),
-      order: { by: orderField[by] ?? (by as ThreadOrderField), direction: body.sort_order ?? "desc" },
-    });
+    const direction = body.sort_order ?? "desc";
+    const order = { by: orderField[by] ?? (by as ThreadOrder["by"]), direction } as const;
+    const isNewestFirst = order.by === "created_at" && direction === "desc";
+    const rows = await searchThreads(database, filter, { ...pageOf(body), ...(!isNewestFirst && { order }) });
     const roots = Object.values(body.extract ?? {}).map((path) => /^\w+/.exec(path)![0]);
     const fields = body.select ? [...body.select, ...roots] : undefined;
     const shown = await Promise.all(

@@ -12,15 +12,8 @@ import { logTopic } from "../../engine/node.ts";
 import { prune as pruneThreads } from "../../engine/prune.ts";
 import { deploymentExists } from "../../store/deployments.ts";
 import { changeLog } from "../../store/logs.ts";
-import {
-  countThreads,
-  getThread,
-  patchThread,
-  searchThreads,
-  showThread,
-  type ThreadFilter,
-  type ThreadRow,
-} from "../../store/threads.ts";
+import { countThreads, searchThreads, type ThreadFilter } from "../../store/thread_search.ts";
+import { getThread, patchThread, showThread, type ThreadRow } from "../../store/threads.ts";
 import type { App } from "../app.ts";
 import { type Principal, reaches, requireDeployment, scopeOf } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";
