@@ -17,6 +17,32 @@ test("events and errors are without secrets, in keys and deep inside too; a chec
     run_id: "run_1",
     events: [{ type: "custom", data: { said: "my ***", "***": [1, null, true, { deep: "***" }] } }],
   });
+  const whole = [{ $crewship: ["items", 1, 2, 1] }];
+  const told = (content: string) => ({
+    type: "message.delta",
+    data: { message_id: "m", content },
+    langgraph: { task: 1, whole, namespace: "secret" },
+  });
+  assert.deepEqual(
+    mask.message({ type: "event", run_id: "run_1", events: [told("none"), told("the secret")] }),
+    {
+      type: "event",
+      run_id: "run_1",
+      events: [
+        {
+          type: "message.delta",
+          data: { message_id: "m", content: "none" },
+          langgraph: { task: 1, whole, namespace: "***" },
+        },
+        {
+          type: "message.delta",
+          data: { message_id: "m", content: "the ***" },
+          langgraph: { task: 1, namespace: "***" },
+        },
+      ],
+    },
+    "a message with a secret does not refer to the state, where it is not hidden",
+  );
   const error = { message: "no secret", traceback: "at secret.ts" };
   assert.deepEqual(mask.message({ type: "done", run_id: "run_1", outcome: "failed", error }), {
     type: "done",

@@ -1,5 +1,6 @@
 /** LangGraph's stream as the run's events: tasks, tokens, custom data. Tools are seen through callbacks. */
 import { isObject, type Json, type JsonObject } from "../../src/core/json.ts";
+import { textOf } from "../../src/core/whole_message.ts";
 import { encode } from "./encode.ts";
 import { messageOf } from "./errors.ts";
 import type { CompiledGraph, Framework, Message, StreamEvent, TaskState } from "./framework.ts";
@@ -145,17 +146,6 @@ function isPlainChunk(message: Message): boolean {
     isEmpty(additional_kwargs) &&
     isEmpty(response_metadata)
   );
-}
-
-function textOf(content: unknown): string {
-  if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return "";
-  return content
-    .map((block: { type?: unknown; text?: unknown } | string) => {
-      if (typeof block === "string") return block;
-      return typeof block?.text === "string" && String(block.type).startsWith("text") ? block.text : "";
-    })
-    .join("");
 }
 
 /** The graph's own callbacks and ours: passing `callbacks` would otherwise replace those bound with withConfig. */

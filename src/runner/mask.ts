@@ -1,7 +1,7 @@
 /** Hides an agent's secrets in what it says to people: its events, its errors, what it prints. Its state is its own. */
-import type { Json } from "../core/json.ts";
+import type { Json, JsonObject } from "../core/json.ts";
 import type { Structure } from "../core/structure.ts";
-import type { AgentError } from "./protocol.ts";
+import type { AgentError, RunnerMessageOf } from "./protocol.ts";
 import type { RunMessage } from "./run.ts";
 
 /** Shorter values, such as `1` or `eu`, stand everywhere by chance. */
@@ -9,6 +9,8 @@ export const LEAST_SECRET_CHARACTERS = 4;
 /** Of a value of several lines, such as a key in PEM, each is hidden where it stands alone. */
 const LEAST_LINE_CHARACTERS = 8;
 const HIDDEN = "***";
+
+type RunEvent = RunnerMessageOf<"event">["events"][number];
 
 export type Mask = {
   text(text: string): string;
@@ -36,14 +38,21 @@ export function maskOf(secrets: readonly string[]): Mask | undefined {
     if (value === null || typeof value !== "object") return value;
     return Object.fromEntries(Object.entries(value).map(([key, inner]) => [text(key), json(inner)]));
   };
+  const event = ({ type, data, langgraph }: RunEvent): RunEvent => {
+    const hidden = { type, data: json(data) };
+    if (langgraph === undefined) return hidden;
+    // A whole message is read from the state, where nothing is hidden: one with a secret is told by its hidden text.
+    const isWhole = JSON.stringify(data) === JSON.stringify(hidden.data);
+    const { whole: _, ...rest } = langgraph as JsonObject;
+    return { ...hidden, langgraph: json(isWhole ? langgraph : rest) };
+  };
   const error = (told: AgentError) => json(told) as AgentError;
   return {
     text,
     error,
     structure: (structure) => json(structure) as Structure,
     message: (message) => {
-      if (message.type === "event")
-        return { ...message, events: message.events.map(({ type, data }) => ({ type, data: json(data) })) };
+      if (message.type === "event") return { ...message, events: message.events.map(event) };
       if (message.type === "done" && message.error) return { ...message, error: error(message.error) };
       return message;
     },

@@ -3,6 +3,7 @@ import { type ItemLookup, show, TAG } from "../core/encoding.ts";
 import type { Event, NumberedEvent } from "../core/event.ts";
 import type { Json } from "../core/json.ts";
 import type { Lease } from "../core/lease.ts";
+import { withoutText, withText } from "../core/whole_message.ts";
 import { first, type Queryable } from "./database.ts";
 import { itemLookup } from "./items.ts";
 import { sql } from "./sql.ts";
@@ -44,7 +45,7 @@ export async function insertEvents(
   events: Event[],
 ): Promise<void> {
   let seq = last_seq - events.length;
-  for (const texts of rowsOf(events.map((event) => JSON.stringify(event)))) {
+  for (const texts of rowsOf(events.map((event) => JSON.stringify(withoutText(event))))) {
     await tx.query(sql`
       insert into event_batches (log_id, run_number, last_seq, first_seq, events, created_at)
       values (${log_id}, ${run_number}, ${seq + texts.length}, ${seq + 1}, ${`[${texts.join(",")}]`},
@@ -100,7 +101,7 @@ export async function readEvents(
       const batch = (
         row.events.includes(TAG) ? await shown(q, row.events) : JSON.parse(row.events)
       ) as Event[];
-      for (const [i, event] of batch.entries()) {
+      for (const [i, event] of batch.map(withText).entries()) {
         const seq = row.first_seq + i;
         if (row.run_number === after.run_number && seq <= after.seq) continue;
         const gone = seq - 1 - seenBefore(row.run_number);

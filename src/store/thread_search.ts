@@ -46,44 +46,56 @@ const SAMPLE = 1000;
 
 type Place = { created_at: string; thread_id: string };
 
+export type ThreadOrderField = "thread_id" | "status" | "created_at" | "updated_at";
+export type ThreadOrder = { by: ThreadOrderField; direction: "asc" | "desc" };
+
+const NEWEST_FIRST: ThreadOrder = { by: "created_at", direction: "desc" };
+/** In the place of a deployment, of threads that have none until their first run. */
+const UNBOUND = "";
+
 /**
  * A statement for each deployment of the scope, which reads an index from the newest match on and stops at its limit: it looks
  * at no more threads than it must, however many there are.
  */
-async function walksOf(q: Queryable, filter: ThreadFilter, after: Place | undefined): Promise<Sql[]> {
-  // Threads made through LangGraph's protocol have no deployment before their first run.
-  const scope = filter.deployment_ids ?? [...(await deploymentIds(q)), null];
-  if (filter.ids !== undefined || scope.length === 0 || scope.length > MAX_WALKS) {
-    return [sql`select ${threadColumns} from threads ${where([...conditions(filter), before(after)])}`];
+async function walksOf(q: Queryable, filter: ThreadFilter, page: Page): Promise<Sql[]> {
+  const { after, order = NEWEST_FIRST } = page;
+  const scope = filter.deployment_ids ?? [...(await deploymentIds(q)), UNBOUND];
+  const isWalked = order.by === NEWEST_FIRST.by && order.direction === NEWEST_FIRST.direction;
+  if (!isWalked || filter.ids !== undefined || scope.length > MAX_WALKS) {
+    return [
+      sql`select ${threadColumns} from threads ${where([...conditions(filter), before(after)])} ${ordered(order)}`,
+    ];
   }
   return Promise.all(scope.map((deployment_id) => walkOf(q, deployment_id, filter, after)));
 }
 
 async function walkOf(
   q: Queryable,
-  deployment_id: string | null,
+  deployment_id: string,
   filter: ThreadFilter,
   after: Place | undefined,
 ): Promise<Sql> {
-  const inDeployment =
-    deployment_id === null ? sql`deployment_id is null` : sql`deployment_id = ${deployment_id}`;
-  const tagsOfDeployment = sql`thread_tags.deployment_id = ${deployment_id ?? ""}`;
+  const bound =
+    deployment_id === UNBOUND ? sql`deployment_id is null` : sql`deployment_id = ${deployment_id}`;
+  const inDeployment = sql`deployment_id = ${deployment_id}`;
   const status = filter.status === undefined ? undefined : sql`status = ${filter.status}`;
   const tags = tagsOf(filter.metadata ?? {}).map(([key, value]) => sql`key = ${key} and value = ${value}`);
   const ways = [
-    ...(status || tags.length === 0 ? [sql`threads ${where([inDeployment, status, before(after)])}`] : []),
-    ...tags.map((tag) => sql`thread_tags ${where([tagsOfDeployment, tag, before(after)])}`),
+    ...(status || tags.length === 0 ? [sql`threads ${where([bound, status, before(after)])}`] : []),
+    ...tags.map((tag) => sql`thread_tags ${where([inDeployment, tag, before(after)])}`),
   ];
   const rarest = await rarestOf(q, ways);
   const tagged = (others: Sql[]) =>
     others.map(
-      (tag) => sql`exists (select 1 from thread_tags where ${tagsOfDeployment} and ${tag}
+      (
+        tag,
+      ) => sql`exists (select 1 from thread_tags where thread_tags.deployment_id = ${deployment_id} and ${tag}
         and thread_tags.created_at = threads.created_at and thread_tags.thread_id = threads.thread_id)`,
     );
   const tag = tags[rarest - (ways.length - tags.length)];
   if (!tag) {
-    return sql`select ${threadColumns} from threads ${where([inDeployment, status, before(after), ...tagged(tags)])}
-      order by created_at desc, thread_id desc`;
+    return sql`select ${threadColumns} from threads ${where([bound, status, before(after), ...tagged(tags)])}
+      ${ordered(NEWEST_FIRST)}`;
   }
   // SQLite keeps the order of a cross join, so it walks the tags.
   return sql`select ${threadColumns}
@@ -107,9 +119,14 @@ async function rarestOf(q: Queryable, ways: readonly Sql[]): Promise<number> {
   return Number(rows[0]?.way ?? 0);
 }
 
-function newest(walks: readonly Sql[], limit: number, offset: number): Sql {
+/** The first of what all walks find. */
+function firstOf(walks: readonly Sql[], order: ThreadOrder, limit: number, offset: number): Sql {
   const pieces = walks.map((walk) => sql`select * from (${walk} limit ${limit + offset}) as walk`);
-  return sql`${join(pieces, " union all ")} order by created_at desc, thread_id desc limit ${limit} offset ${offset}`;
+  return sql`${join(pieces, " union all ")} ${ordered(order)} limit ${limit} offset ${offset}`;
+}
+
+function ordered({ by, direction }: ThreadOrder): Sql {
+  return sql`order by ${raw(by)} ${raw(direction)}, thread_id ${raw(direction)}`;
 }
 
 /** Behind the place in the order, newest first. */
@@ -117,30 +134,20 @@ function before(after: Place | undefined): Sql | undefined {
   return after && sql`(created_at, thread_id) < (${after.created_at}, ${after.thread_id})`;
 }
 
-/** Another order than newest first; not with a place to go on after. */
-export type ThreadOrder = {
-  by: "thread_id" | "status" | "created_at" | "updated_at";
-  direction: "asc" | "desc";
+type Page = {
+  limit: number;
+  offset?: number;
+  after?: Place | undefined;
+  /** Instead of newest first; not with `after`. */
+  order?: ThreadOrder;
 };
 
-/** No index serves every order: what matches is gathered and sorted. */
-function ordered(filter: ThreadFilter, { by, direction }: ThreadOrder, limit: number, offset: number): Sql {
-  return sql`select ${threadColumns} from threads ${where(conditions(filter))}
-    order by ${raw(by)} ${raw(direction)}, thread_id ${raw(direction)} limit ${limit} offset ${offset}`;
-}
-
 /** Threads that match, newest first, starting after `after` or at `offset`. */
-export async function searchThreads(
-  q: Queryable,
-  filter: ThreadFilter,
-  page: { limit: number; offset?: number; after?: Place | undefined; order?: ThreadOrder },
-): Promise<ThreadRow[]> {
+export async function searchThreads(q: Queryable, filter: ThreadFilter, page: Page): Promise<ThreadRow[]> {
   if (filter.ids?.length === 0 || filter.deployment_ids?.length === 0) return [];
-  const walks = page.order ? [] : await walksOf(q, filter, page.after);
+  const walks = await walksOf(q, filter, page);
   const select = (limit: number, offset: number) =>
-    q.query<ThreadRow>(
-      page.order ? ordered(filter, page.order, limit, offset) : newest(walks, limit, offset),
-    );
+    q.query<ThreadRow>(firstOf(walks, page.order ?? NEWEST_FIRST, limit, offset));
   if (!needsLook(filter)) return select(page.limit, page.offset ?? 0);
   const candidates = await select(MAX_CANDIDATES + 1, 0);
   if (candidates.length > MAX_CANDIDATES) throw new Problem("search_too_wide", { limit: MAX_CANDIDATES });

@@ -101,12 +101,16 @@ export function threadsSuite(name: string, open: Open): void {
 
   test(`${name}: pages of threads, by cursor or by offset, are newest first without a seam`, () =>
     withStore(open, async (store) => {
-      for (let n = 0; n < 25; n++)
-        await store.thread({
+      const made: string[] = [];
+      for (let n = 0; n < 25; n++) {
+        const { thread_id } = await store.thread({
           metadata: { even: n % 2 === 0, third: n % 3, at: { n } },
-          deployment_id: n % 5 < 3 ? "dep_1" : "dep_2",
+          // Some have none until their first run.
+          deployment_id: n % 5 < 3 ? "dep_1" : n % 5 === 3 ? "dep_2" : null,
           status: n % 4 === 0 ? "error" : "idle",
         });
+        made.push(thread_id);
+      }
       // Several in one millisecond: then the id decides.
       await store.database.transaction(async (tx) => {
         await tx.query(sql`update threads set created_at = substr(created_at, 1, 19) || '.000Z'`);
@@ -120,7 +124,21 @@ export function threadsSuite(name: string, open: Open): void {
         { metadata: { third: 0 }, status: "idle" },
         { metadata: { even: false }, deployment_ids: ["dep_1", "dep_2"] },
         { status: "error", deployment_ids: ["dep_2"] },
+        { ids: made },
+        { deployment_ids: ["dep_1", ...Array.from({ length: 200 }, (_, i) => `dep_none_${i}`)] },
       ];
+      const everyone = await searchThreads(store.database, {}, { limit: 100 });
+      assert.deepEqual(everyone.map((row) => row.thread_id).sort(), made.toSorted());
+      const byId = await searchThreads(
+        store.database,
+        { metadata: { even: true } },
+        { limit: 5, order: { by: "thread_id", direction: "asc" } },
+      );
+      const even = made.filter((_, n) => n % 2 === 0).sort();
+      assert.deepEqual(
+        byId.map((row) => row.thread_id),
+        even.slice(0, 5),
+      );
       for (const filter of filters) {
         const all = await searchThreads(store.database, filter, { limit: 100 });
         const sorted = all.toSorted((a, b) =>

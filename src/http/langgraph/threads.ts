@@ -18,7 +18,7 @@ import {
   countThreads,
   searchThreads,
   type ThreadFilter,
-  type ThreadOrder,
+  type ThreadOrderField,
 } from "../../store/thread_search.ts";
 import { findThread, getThread, patchThread, showThread, type ThreadRow } from "../../store/threads.ts";
 import type { App } from "../app.ts";
@@ -297,7 +297,7 @@ function filterOf(
 
 const MAX_PATHS = 10;
 const PATH_PATTERN = "^(values|metadata|config|interrupts)(\\.|\\[|$)";
-const orderField: Record<string, ThreadOrder["by"]> = { state_updated_at: "updated_at" };
+const orderField: Record<string, ThreadOrderField> = { state_updated_at: "updated_at" };
 
 export const search = endpoint(
   {
@@ -318,10 +318,10 @@ export const search = endpoint(
     const { database } = app.node;
     const filter = filterOf(principal, body);
     const by = body.sort_by ?? "created_at";
-    const direction = body.sort_order ?? "desc";
-    const order = { by: orderField[by] ?? (by as ThreadOrder["by"]), direction } as const;
-    const isNewestFirst = order.by === "created_at" && direction === "desc";
-    const rows = await searchThreads(database, filter, { ...pageOf(body), ...(!isNewestFirst && { order }) });
+    const rows = await searchThreads(database, filter, {
+      ...pageOf(body),
+      order: { by: orderField[by] ?? (by as ThreadOrderField), direction: body.sort_order ?? "desc" },
+    });
     const roots = Object.values(body.extract ?? {}).map((path) => /^\w+/.exec(path)![0]);
     const fields = body.select ? [...body.select, ...roots] : undefined;
     const shown = await Promise.all(
