@@ -1,21 +1,21 @@
 /** LangGraph's useStream in a page in a real browser, against a real server: tokens, questions, branches, and coming back. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { after, type TestContext, test } from "node:test";
 import { build } from "esbuild";
-import { chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { readConfig } from "../src/config.ts";
 import { readManifest } from "../src/deploy/manifest.ts";
 import { type RunningServer, startServer } from "../src/server.ts";
+import { closeBrowser, newPage, noBrowser } from "./fixtures/browser.ts";
 import { projectFiles } from "./fixtures/clients.ts";
 import { freshDatabaseUrl } from "./fixtures/database.ts";
 import { projectFolder } from "./fixtures/server.ts";
 
-const BROWSER = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-const skip = BROWSER ? false : "needs Chromium (Debian: apt-get install chromium)";
+const skip = noBrowser;
+after(closeBrowser);
 const PATIENCE_MS = 30_000;
 
 type Shown = {
@@ -57,12 +57,7 @@ async function visit(t: TestContext): Promise<Visit> {
   };
   let server: RunningServer = await start("0");
   t.after(() => server.close());
-  const browser = await chromium.launch({
-    executablePath: BROWSER!,
-    args: ["--no-sandbox", "--disable-background-networking"],
-  });
-  t.after(() => browser.close());
-  const page = await browser.newPage();
+  const page = await newPage(t);
   await page.addInitScript(
     `window.settings = ${JSON.stringify({ apiUrl: server.url, apiKey: "of-the-test" })}`,
   );

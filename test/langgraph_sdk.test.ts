@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import type { Client } from "@langchain/langgraph-sdk";
+import { Client } from "@langchain/langgraph-sdk";
 import { clientOf, clientServer, languages } from "./fixtures/clients.ts";
 import { cuttingProxy } from "./fixtures/cutting_proxy.ts";
 import type { TestServer } from "./fixtures/server.ts";
@@ -532,40 +532,49 @@ for (const language of languages) {
       assert.deepEqual(await read(all[4]!.id!, 11), all.slice(5));
     });
 
-    test("the newest protocol starts a run, tells its messages and states, and answers its question", async () => {
-      const thread = client.threads.stream(randomUUID(), { assistantId: "agent" });
-      const texts: Promise<string>[] = [];
-      const reading = (async () => {
-        for await (const message of thread.messages) texts.push(Promise.resolve(message.text));
-      })();
-      const { run_id } = (await thread.run.start({
-        input: { do: "chat", messages: user("hi there") },
-      })) as Values;
-      assert.match(run_id, /^[0-9a-f-]{36}$/);
-      const values = (await thread.output) as Values;
-      assert.deepEqual(
-        values.messages.map(({ content }: Values) => content),
-        ["hi there", "you said hi there"],
-      );
-      await reading;
-      assert.deepEqual(await Promise.all(texts), ["you said hi there"]);
-      await thread.close();
-      const asking = client.threads.stream(randomUUID(), { assistantId: "agent" });
-      await asking.run.start({ input: { do: "ask" } });
-      await asking.output;
-      assert.equal(asking.interrupted, true);
-      const [question] = asking.interrupts;
-      assert.equal(question!.payload, "which one?");
-      await asking.input.respond({
-        interrupt_id: question!.interruptId,
-        response: "this",
-        namespace: [],
-      } as never);
-      const { run_id: answering } = (await client.runs.list(asking.threadId, { limit: 1 }))[0]!;
-      const answered = (await client.runs.join(asking.threadId, answering)) as Values;
-      assert.deepEqual(answered.log, ["answer: this"]);
-      await asking.close();
-    });
+    for (const transport of ["sse", "websocket"] as const) {
+      test(`the newest protocol over ${transport} starts a run, tells its messages and states, and answers its question`, async () => {
+        const { url, apiKey } = server.server;
+        // A browser's WebSocket has no headers; this one, and a proxy that knows who asks, can give the key.
+        const webSocketFactory = (to: string) =>
+          new WebSocket(to, { headers: { "x-api-key": apiKey! } } as never);
+        const over = transport === "sse" ? client : new Client({ apiUrl: url, apiKey: null });
+        const open = () =>
+          over.threads.stream(randomUUID(), { assistantId: "agent", transport, webSocketFactory });
+        const thread = open();
+        const texts: Promise<string>[] = [];
+        const reading = (async () => {
+          for await (const message of thread.messages) texts.push(Promise.resolve(message.text));
+        })();
+        const { run_id } = (await thread.run.start({
+          input: { do: "chat", messages: user("hi there") },
+        })) as Values;
+        assert.match(run_id, /^[0-9a-f-]{36}$/);
+        const values = (await thread.output) as Values;
+        assert.deepEqual(
+          values.messages.map(({ content }: Values) => content),
+          ["hi there", "you said hi there"],
+        );
+        await reading;
+        assert.deepEqual(await Promise.all(texts), ["you said hi there"]);
+        await thread.close();
+        const asking = open();
+        await asking.run.start({ input: { do: "ask" } });
+        await asking.output;
+        assert.equal(asking.interrupted, true);
+        const [question] = asking.interrupts;
+        assert.equal(question!.payload, "which one?");
+        await asking.input.respond({
+          interrupt_id: question!.interruptId,
+          response: "this",
+          namespace: [],
+        } as never);
+        const { run_id: answering } = (await client.runs.list(asking.threadId, { limit: 1 }))[0]!;
+        const answered = (await client.runs.join(asking.threadId, answering)) as Values;
+        assert.deepEqual(answered.log, ["answer: this"]);
+        await asking.close();
+      });
+    }
 
     test("crons start runs at their times, are changed, found, paused and deleted", async () => {
       const { thread_id } = await client.threads.create();

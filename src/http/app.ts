@@ -15,6 +15,7 @@ import { authenticate, requireRole } from "./auth.ts";
 import { serveConsole } from "./console/files.ts";
 import type { Spec } from "./endpoint.ts";
 import { attemptOf } from "./idempotency.ts";
+import { serveSockets } from "./langgraph/protocol_socket.ts";
 import { langGraphRoutes } from "./langgraph/routes.ts";
 import { statusOf } from "./langgraph/words.ts";
 import { ErrorBody, openApi } from "./openapi.ts";
@@ -105,7 +106,10 @@ export async function makeHttp(
     const route = request.routeOptions.url ?? "none";
     app.node.metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
   });
-  if (!healthOnly) serveConsole(http, consoleFolder);
+  if (!healthOnly) {
+    serveConsole(http, consoleFolder);
+    serveSockets(http, app);
+  }
   const table = [
     ...routes.map((route) => ({ ...route, langgraph: false })),
     ...langGraphRoutes.map((route) => ({ ...route, langgraph: true })),

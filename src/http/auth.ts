@@ -21,7 +21,7 @@ export function hashKey(key: string): string {
 }
 
 /** `Authorization: Bearer <key>`, or `x-api-key`, as LangGraph's clients send it. */
-function sentKey({ headers }: FastifyRequest): string | undefined {
+export function sentKey({ headers }: Pick<FastifyRequest, "headers">): string | undefined {
   const [scheme, key] = (headers.authorization ?? "").split(/\s+/, 2);
   if (scheme?.toLowerCase() === "bearer" && key) return key;
   const named = headers["x-api-key"];

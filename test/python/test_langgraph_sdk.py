@@ -191,7 +191,7 @@ class TestRemoteGraph(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(chunks[-1]["__interrupt__"][0]["value"], "which one?")
         state = await self.graph.aget_state(self.config)
         self.assertEqual(state.next, ("ask",))
-        self.assertEqual(state.tasks[0].interrupts[0]["value"], "which one?")
+        self.assertEqual(state.tasks[0].interrupts[0].value, "which one?")
         values = await self.graph.ainvoke(Command(resume="this"), self.config)
         self.assertEqual(values["log"], ["answer: this"])
 

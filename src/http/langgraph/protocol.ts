@@ -29,7 +29,7 @@ const EVENTS_OF_RUN = 10_000_000_000;
 const PLACES_OF_EVENT = 1_000;
 const PLACES_OF_CHANNEL = 100;
 
-const CommandBody = Type.Object({
+export const CommandBody = Type.Object({
   id: Type.Integer(),
   method: Type.String(),
   params: Type.Optional(Nullable(JsonObjectSchema)),
@@ -52,17 +52,27 @@ export const commands = endpoint(
     body: CommandBody,
     answers: { 200: JsonObjectSchema },
   },
-  async ({ app, params, body, principal }) => {
-    try {
-      const result = await follow(app, principal, params.thread_id, body.method, body.params ?? {});
-      return { status: 200, body: { type: "success", id: body.id, result } };
-    } catch (error) {
-      const told = refusalOf(error);
-      if (!told) throw error;
-      return { status: 200, body: { type: "error", id: body.id, ...told } };
-    }
-  },
+  async ({ app, params, body, principal }) => ({
+    status: 200,
+    body: await answerCommand(app, principal, params.thread_id, body),
+  }),
 );
+
+/** What a command is answered with, also one that is refused. */
+export async function answerCommand(
+  app: App,
+  principal: Principal,
+  thread_id: string,
+  { id, method, params }: Type.Static<typeof CommandBody>,
+): Promise<JsonObject> {
+  try {
+    return { type: "success", id, result: await follow(app, principal, thread_id, method, params ?? {}) };
+  } catch (error) {
+    const told = refusalOf(error);
+    if (!told) throw error;
+    return { type: "error", id, ...told };
+  }
+}
 
 function refusalOf(error: unknown): { error: string; message: string } | undefined {
   if (error instanceof CommandRefused) return { error: error.code, message: error.message };
@@ -171,7 +181,7 @@ async function getState(
   return { ...state, values: Object.fromEntries(chosen) };
 }
 
-const EventsBody = Type.Object(
+export const EventsBody = Type.Object(
   {
     channels: Type.Array(Type.String(), { minItems: 1, maxItems: 100 }),
     namespaces: Type.Optional(Nullable(Type.Array(Type.Array(Type.String())))),
@@ -191,42 +201,17 @@ export const events = endpoint(
     streams: true,
   },
   async ({ app, params, body, principal, request, reply }) => {
-    const unknown = body.channels.find(
-      (name) => !(channels as readonly string[]).includes(name.split(":")[0]!),
-    );
-    if (unknown !== undefined)
-      throw new Problem("bad_request", { message: `channels: there is no channel ${unknown}.` });
+    const subscription = subscriptionOf(body);
     const thread = await existingOrNew(app, principal, params.thread_id);
-    const subscription: Subscription = {
-      channels: body.channels,
-      namespaces: body.namespaces ?? undefined,
-      depth: body.depth ?? undefined,
-    };
-    const { database } = app.node;
-    const since = body.since ?? 0;
-    const run_number =
-      body.since == null
-        ? Math.max(0, (await lastRunNumber(database, thread.log_id)) - 1)
-        : Math.floor(since / EVENTS_OF_RUN) - 1;
-    const gone = async () => (await findThread(database, thread.thread_id))?.log_id !== thread.log_id;
-    // From a run's beginning: what was told before is folded again, and not sent.
-    const from = { run_number: Math.max(0, run_number), seq: run_number > 0 ? Number.MAX_SAFE_INTEGER : 0 };
-    let open: { run_number: number; events: ProtocolEvents | undefined } | undefined;
     await streamTexts(app, request, reply, {
       heartbeatMs: HEARTBEAT_MS,
       async *texts(signal) {
-        for await (const page of tailThread(app.node, thread.log_id, from, signal, gone)) {
-          let text = "";
-          for (const event of page) {
-            if (open?.run_number !== event.run_number) {
-              open = {
-                run_number: event.run_number,
-                events: await eventsOf(app, thread, event, subscription),
-              };
-            }
-            text += await textOf(open.events, event, subscription, since);
-          }
-          yield text;
+        for await (const page of eventsOfThread(app, thread, [subscription], body.since ?? null, signal)) {
+          yield page
+            .map(
+              (event) => `id: ${event.event_id}\nevent: ${event.method}\ndata: ${JSON.stringify(event)}\n\n`,
+            )
+            .join("");
         }
       },
     });
@@ -234,8 +219,52 @@ export const events = endpoint(
   },
 );
 
+/** What a client wants to see. Throws the 422 of a channel there is not. */
+export function subscriptionOf(body: Omit<Type.Static<typeof EventsBody>, "since">): Subscription {
+  const unknown = body.channels.find(
+    (name) => !(channels as readonly string[]).includes(name.split(":")[0]!),
+  );
+  if (unknown !== undefined)
+    throw new Problem("bad_request", { message: `channels: there is no channel ${unknown}.` });
+  return {
+    channels: body.channels,
+    namespaces: body.namespaces ?? undefined,
+    depth: body.depth ?? undefined,
+  };
+}
+
+type ToldEvent = { type: "event"; event_id: string; seq: number; method: string; params: JsonObject };
+
+/** Pages of a thread's events, from the beginning of its last run on or after `since`, until the signal aborts. */
+export async function* eventsOfThread(
+  app: App,
+  thread: ThreadRow,
+  subscriptions: readonly Subscription[],
+  since: number | null,
+  signal: AbortSignal,
+): AsyncGenerator<ToldEvent[]> {
+  const { database } = app.node;
+  // From a run's beginning: what was told before is folded again, and not sent.
+  const run_number =
+    since === null ? await lastRunNumber(database, thread.log_id) : Math.floor(since / EVENTS_OF_RUN);
+  const from =
+    run_number > 1 ? { run_number: run_number - 1, seq: Number.MAX_SAFE_INTEGER } : { run_number: 0, seq: 0 };
+  const gone = async () => (await findThread(database, thread.thread_id))?.log_id !== thread.log_id;
+  let open: { run_number: number; events: ProtocolEvents | undefined } | undefined;
+  for await (const page of tailThread(app.node, thread.log_id, from, signal, gone)) {
+    const told: ToldEvent[] = [];
+    for (const event of page) {
+      if (open?.run_number !== event.run_number) {
+        open = { run_number: event.run_number, events: await eventsOf(app, thread, event, subscriptions) };
+      }
+      told.push(...(await toldOf(open.events, event, subscriptions, since ?? 0)));
+    }
+    yield told;
+  }
+}
+
 /** A client subscribes before it starts the thread's first run. */
-async function existingOrNew(app: App, principal: Principal, thread_id: string): Promise<ThreadRow> {
+export async function existingOrNew(app: App, principal: Principal, thread_id: string): Promise<ThreadRow> {
   const found = await findThread(app.node.database, thread_id);
   if (found) return threadOf(app, principal, thread_id);
   const deployment_id = principal.deployment_ids?.length === 1 ? principal.deployment_ids[0]! : null;
@@ -252,19 +281,19 @@ async function eventsOf(
   app: App,
   { log_id }: ThreadRow,
   { run_number }: NumberedEvent,
-  subscription: Subscription,
+  subscriptions: readonly Subscription[],
 ): Promise<ProtocolEvents | undefined> {
   const run_id = await runIdByNumber(app.node.database, log_id, run_number);
   const run = run_id === undefined ? undefined : await findRun(app.node.database, run_id);
-  return run && new ProtocolEvents(app, run, subscription, await aboutRun(app, run));
+  return run && new ProtocolEvents(app, run, subscriptions, await aboutRun(app, run));
 }
 
-async function textOf(
+async function toldOf(
   events: ProtocolEvents | undefined,
   event: NumberedEvent,
-  subscription: Subscription,
+  subscriptions: readonly Subscription[],
   since: number,
-): Promise<string> {
+): Promise<ToldEvent[]> {
   const { run_number, seq } = event;
   const counts = new Map<string, number>();
   const placed = ((await events?.of(event)) ?? []).map((told) => {
@@ -277,12 +306,10 @@ async function textOf(
     return { told, number, event_id: `${run_number}-${seq}-${channel}-${place}` };
   });
   return placed
-    .filter(({ told, number }) => number > since && isWanted(told, subscription))
+    .filter(({ told, number }) => number > since && subscriptions.some((one) => isWanted(told, one)))
     .toSorted((a, b) => a.number - b.number)
     .map(({ told: { method, namespace, node, data }, number, event_id }) => {
       const params = { namespace, timestamp: Date.now(), ...(node !== undefined && { node }), data };
-      const whole = { type: "event", event_id, seq: number, method, params };
-      return `id: ${event_id}\nevent: ${method}\ndata: ${JSON.stringify(whole)}\n\n`;
-    })
-    .join("");
+      return { type: "event", event_id, seq: number, method, params };
+    });
 }

@@ -59,8 +59,9 @@ export class ProtocolEvents {
   readonly #calls = new Map<string, string[]>();
   #called = 0;
 
-  constructor(app: App, run: RunRow, subscription: Subscription, about: JsonObject) {
-    const wanted = subscription.channels.flatMap((channel) => modes[channel.split(":")[0]!] ?? []);
+  constructor(app: App, run: RunRow, subscriptions: readonly Subscription[], about: JsonObject) {
+    const named = subscriptions.flatMap((one) => one.channels);
+    const wanted = named.flatMap((channel) => modes[channel.split(":")[0]!] ?? []);
     this.#frames = new Frames(app, run, { modes: new Set(wanted), subgraphs: true, about });
   }
 
