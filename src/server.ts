@@ -18,6 +18,7 @@ import { agentVersion } from "./engine/agent_version.ts";
 import { Changes } from "./engine/changes.ts";
 import { deliver } from "./engine/deliver.ts";
 import { Hints } from "./engine/hints.ts";
+import { Metrics } from "./engine/metrics.ts";
 import type { Logger, Node, Watch } from "./engine/node.ts";
 import { reportNodes } from "./engine/report_node.ts";
 import { RunMemory } from "./engine/run_memory.ts";
@@ -133,6 +134,7 @@ async function startOn(
     caller: config.environment,
     folder: options.dev?.directory ?? null,
   });
+  const metrics = new Metrics();
   const node: Node = {
     node_id: prefixedId("node", randomBytes(12)),
     machine: config.machine,
@@ -145,7 +147,8 @@ async function startOn(
     logger,
     lost: new RunMemory(),
     unsure: new RunMemory(),
-    watch: watchRuns(database, tell, logger),
+    metrics,
+    watch: watchRuns(database, tell, logger, metrics),
     prepare: async (version, environment, signal) => ({
       version: { ...agentVersion(version), ...(await installations.of(version, signal)) },
       environment,
@@ -281,6 +284,7 @@ function watchRuns(
   database: Database,
   tell: (activity: Omit<Activity, "at">) => void,
   logger: Logger,
+  metrics: Metrics,
 ): Watch {
   return {
     printed: ({ run }, text) => tell({ kind: "agent_output", run_id: run.run_id, text }),
@@ -289,6 +293,7 @@ function watchRuns(
       const look = async () => {
         const row = await findRun(database, run.run_id);
         if (!row || !isOver(row.status)) return;
+        metrics.runOver(row);
         const duration_ms = Date.parse(row.completed_at ?? "") - Date.parse(row.started_at ?? "");
         const error = row.error === null ? undefined : (JSON.parse(row.error) as RunError).message;
         tell({
@@ -336,6 +341,7 @@ async function deployFolder(database: Database, manifest: Manifest, machine: str
     entrypoint: manifest.entrypoint,
     runner: manifest.runner,
     chat: manifest.chat,
+    store: manifest.store,
     machine,
     directory: manifest.directory,
     python: manifest.python,

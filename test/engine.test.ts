@@ -312,6 +312,40 @@ test("the runs of a node that is gone are taken back, and what it still says is 
     assert.deepEqual((await engine.show(thread)).values, { n: 2 });
   }));
 
+test("what a run puts into the store is there when it is told so, and a holder that lost its lease can put nothing", () =>
+  withEngine({ framework: "langgraph-js" }, async (engine) => {
+    const gate = engine.gate();
+    const put = (n: number) => ({
+      store: [{ op: "put", namespace: ["a"], key: "k", value: { n } }],
+    });
+    const get = { store: [{ op: "get", namespace: ["a"], key: "k" }] };
+    const attempts = [
+      [{ event: "before" }, { gate: gate.path }, put(1), { event: "late" }, { done: "late" }],
+      [get, put(2), get, { store: [{ op: "put", namespace: [], key: "k", value: {} }] }, { done: "second" }],
+    ];
+    const run = await engine.accept(await engine.thread(), { attempts });
+    await engine.event(run, hasData("before"));
+    const second = engine.startNode();
+    assert.equal(await recoverRuns(second.node, true), 1);
+    second.node.hints.close();
+    const events = await engine.events(run);
+    gate.open();
+    const said = events.flatMap(({ data }) => (data as { stored?: unknown }).stored ?? []) as [
+      null,
+      null,
+      { value: unknown },
+      string,
+    ];
+    assert.deepEqual([said[0], said[1], said[2].value], [null, null, { n: 2 }]);
+    assert.match(said[3], /at least one label/);
+    await engine.run(await engine.thread(), { done: null });
+    const stored = await engine.database.query<{ value: string }>(sql`select value from store_items`);
+    assert.deepEqual(
+      stored.map(({ value }) => value),
+      ['{"n":2}'],
+    );
+  }));
+
 test("a node whose machine has slept keeps the runs it still executes, though their leases have run out", () =>
   withEngine({}, async (engine) => {
     const gate = engine.gate();

@@ -532,6 +532,41 @@ for (const language of languages) {
       assert.deepEqual(await read(all[4]!.id!, 11), all.slice(5));
     });
 
+    test("the newest protocol starts a run, tells its messages and states, and answers its question", async () => {
+      const thread = client.threads.stream(randomUUID(), { assistantId: "agent" });
+      const texts: Promise<string>[] = [];
+      const reading = (async () => {
+        for await (const message of thread.messages) texts.push(Promise.resolve(message.text));
+      })();
+      const { run_id } = (await thread.run.start({
+        input: { do: "chat", messages: user("hi there") },
+      })) as Values;
+      assert.match(run_id, /^[0-9a-f-]{36}$/);
+      const values = (await thread.output) as Values;
+      assert.deepEqual(
+        values.messages.map(({ content }: Values) => content),
+        ["hi there", "you said hi there"],
+      );
+      await reading;
+      assert.deepEqual(await Promise.all(texts), ["you said hi there"]);
+      await thread.close();
+      const asking = client.threads.stream(randomUUID(), { assistantId: "agent" });
+      await asking.run.start({ input: { do: "ask" } });
+      await asking.output;
+      assert.equal(asking.interrupted, true);
+      const [question] = asking.interrupts;
+      assert.equal(question!.payload, "which one?");
+      await asking.input.respond({
+        interrupt_id: question!.interruptId,
+        response: "this",
+        namespace: [],
+      } as never);
+      const { run_id: answering } = (await client.runs.list(asking.threadId, { limit: 1 }))[0]!;
+      const answered = (await client.runs.join(asking.threadId, answering)) as Values;
+      assert.deepEqual(answered.log, ["answer: this"]);
+      await asking.close();
+    });
+
     test("crons start runs at their times, are changed, found, paused and deleted", async () => {
       const { thread_id } = await client.threads.create();
       const cron = await client.crons.createForThread(thread_id, "agent", {

@@ -49,6 +49,7 @@ test("the smallest manifest is complete with its defaults and the folder's name"
       retry: 0,
       stream_tokens: true,
     },
+    store: { index: null, default_ttl: null, refresh_on_read: true },
     build: { exclude: [] },
     profile: null,
     python: null,
@@ -59,13 +60,18 @@ test("the smallest manifest is complete with its defaults and the folder's name"
 test("every documented key is read", () => {
   const manifest = readManifest(
     project(
-      `[deployment]\nname = "support"\nframework = "function"\nentrypoint = "./src/graph.ts:graph"\nprofile = "slim"\npython = "3.12"\n[build]\nexclude = ["data/"]\n[chat]\ninput_key = "q"\noutput_key = "a"\n[runner]\nconcurrency = 4\nprocesses = 2\nisolation = "run"\nidle_timeout_s = 10\nrun_timeout_s = 20\nmemory_mb = 256\nretry = 1\nstream_tokens = false\n`,
+      `[deployment]\nname = "support"\nframework = "function"\nentrypoint = "./src/graph.ts:graph"\nprofile = "slim"\npython = "3.12"\n[build]\nexclude = ["data/"]\n[chat]\ninput_key = "q"\noutput_key = "a"\n[runner]\nconcurrency = 4\nprocesses = 2\nisolation = "run"\nidle_timeout_s = 10\nrun_timeout_s = 20\nmemory_mb = 256\nretry = 1\nstream_tokens = false\n[store]\nindex = { embed = "./src/graph.ts:graph", dims = 3, fields = ["text"] }\ndefault_ttl = 5\nrefresh_on_read = false\n`,
     ),
     "support",
   );
   assert.equal(manifest.name, "support");
   assert.deepEqual(manifest.build, { exclude: ["data/"] });
   assert.deepEqual(manifest.chat, { input_key: "q", output_key: "a" });
+  assert.deepEqual(manifest.store, {
+    index: { embed: "./src/graph.ts:graph", dims: 3, fields: ["text"] },
+    default_ttl: 5,
+    refresh_on_read: false,
+  });
   assert.deepEqual([manifest.profile, manifest.python], ["slim", "3.12"]);
   assert.deepEqual(manifest.runner, {
     concurrency: 4,
@@ -96,6 +102,14 @@ test("an unknown key is an error with its line and the nearest known key", () =>
   assert.match(
     complaint('[deploymnet]\nframework = "x"\n'),
     /:1: Unknown key deploymnet. Did you mean deployment\?/,
+  );
+  assert.match(
+    complaint(`${graph}[store]\nindex = { embed = "./src/graph.ts:graph", dim = 3 }\n`),
+    /:5: Unknown key store.index.dim. Did you mean dims\?/,
+  );
+  assert.match(
+    complaint(`${graph}[store]\nindex = { embed = "./src/embed.ts:embed", dims = 3 }\n`),
+    /:5: The embed's file .\/src\/embed.ts does not exist/,
   );
   assert.match(
     complaint(`${graph}nonsense = 1\n`),

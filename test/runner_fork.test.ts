@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import type { Json } from "../src/core/json.ts";
+import { storeSettings } from "../src/core/store_settings.ts";
 import { LoadError } from "../src/runner/errors.ts";
 import { ForkSocket } from "../src/runner/fork_socket.ts";
 import type { AgentRun, RunMessage } from "../src/runner/run.ts";
@@ -123,6 +124,7 @@ function wish(
       entrypoint,
       directory,
       python,
+      store: storeSettings({}),
       chat: { input_key: null, output_key: null },
       runner: runnerSettings("function", { isolation: "run", processes: 4, ...settings }),
       ...version,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { storeSettings } from "../src/core/store_settings.ts";
 import { LoadError } from "../src/runner/errors.ts";
 import {
   type AcquireRequest,
@@ -43,6 +44,7 @@ function wish(
       entrypoint,
       directory,
       python: null,
+      store: storeSettings({}),
       chat: { input_key: null, output_key: null },
       runner: { ...settings, ...runner },
     },

@@ -82,6 +82,9 @@ async function replay(path: string): Promise<void> {
           return true;
         });
         return;
+      case "embedded":
+        assert.fail("nothing was to be embedded");
+        return;
       default:
         assert.deepEqual(await runs.get(message.run_id)!.messages.next(), { value: message, done: false });
         if (message.type === "done") {

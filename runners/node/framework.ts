@@ -58,6 +58,7 @@ export interface CompiledGraph {
   /** Of a StateGraph, not of a functional one: its channels by key, as they were defined. */
   builder?: Partial<Record<"_inputDefinition" | "_outputDefinition" | "_schemaDefinition", object>>;
   checkpointer?: unknown;
+  store?: unknown;
   config?: RunnableConfig;
   channels: Record<string, { lc_graph_name?: string }>;
   outputChannels: string | string[];
@@ -70,6 +71,23 @@ export interface CompiledGraph {
 export type SaverBase = new () => {
   getNextVersion(current: number | undefined, channel?: unknown): number;
 };
+
+/** The methods of LangGraph's stores that are ours to make. */
+export type BatchedStore = {
+  batch(operations: unknown[]): Promise<unknown[]>;
+  put(...args: unknown[]): Promise<unknown>;
+};
+/** The base class of stores; ours adds `batch`. */
+export type StoreBase = new () => BatchedStore;
+/** What LangGraph wraps a graph's store in. */
+export type BatchedStoreBase = new (
+  store: object,
+) => BatchedStore & {
+  store: object;
+  processBatchQueue(): Promise<void>;
+  enqueueOperation(operation: unknown): Promise<unknown>;
+};
+export type StoreClasses = { BaseStore: StoreBase; AsyncBatchedStore?: BatchedStoreBase };
 
 export interface Message {
   id?: string;
@@ -101,6 +119,8 @@ export type SchemaSide = "input" | "output" | "state" | "config";
 export type Framework = {
   classes: Classes & { Command: new (fields: Record<string, unknown>) => object };
   BaseCheckpointSaver: SaverBase;
+  /** Absent in a version that knows no stores. */
+  stores?: StoreClasses;
   /** The version of checkpoints this LangGraph writes: below 4, pushed tasks stand in `pending_sends`. */
   checkpointVersion: number;
   /** LangGraph's own reading of states that were defined by zod or a schema; undefined for any other. */

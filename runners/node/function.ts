@@ -5,6 +5,7 @@ import { isObject, type Json, setOwn } from "../../src/core/json.ts";
 import type { RunStart } from "../../src/runner/protocol.ts";
 import { artifactFolder } from "./artifacts.ts";
 import { Decoder, unescapeTags } from "./decode.ts";
+import type { Embedder } from "./embedder.ts";
 import { EncodingError, encode } from "./encode.ts";
 import { CodedError, describeError, messageOf } from "./errors.ts";
 import type { Classes } from "./framework.ts";
@@ -12,6 +13,7 @@ import type { Host } from "./host.ts";
 import { ThreadMemory } from "./memory.ts";
 import type { Done, RunPipe } from "./pipe.ts";
 import { type Asked, answerIn, askedAt, Questions } from "./questions.ts";
+import { FunctionStore, RunStore } from "./run_store.ts";
 import { safely } from "./shown.ts";
 
 export type FunctionContext = {
@@ -24,6 +26,8 @@ export type FunctionContext = {
    * the answer.
    */
   interrupt(question: unknown): unknown;
+  /** The deployment's store items, which all of its threads share. */
+  readonly store: FunctionStore;
   signal: AbortSignal;
   /** The folder whose files the run leaves as its artifacts; that CREWSHIP_ARTIFACTS names. */
   readonly artifacts: string;
@@ -54,9 +58,11 @@ const INTERRUPT_CHANNEL = "__interrupt__";
 export class FunctionHost implements Host {
   readonly #agent: AgentFunction;
   readonly #classes: Classes;
+  readonly #embedder: Embedder | undefined;
 
-  constructor(agent: AgentFunction, classes: Classes) {
+  constructor(agent: AgentFunction, classes: Classes, embedder: Embedder | undefined) {
     this.#agent = agent;
+    this.#embedder = embedder;
     this.#classes = classes;
   }
 
@@ -69,6 +75,7 @@ export class FunctionHost implements Host {
         state: thread.state,
         emit: (type, data) => emit(pipe, type, data),
         interrupt: (question) => questions.ask(question),
+        store: new FunctionStore(new RunStore(pipe, this.#embedder)),
         signal,
         get artifacts() {
           return artifactFolder() ?? "";

@@ -4,13 +4,16 @@ import type { Structure } from "../../src/core/structure.ts";
 import type { RunStart } from "../../src/runner/protocol.ts";
 import { decideContinuation } from "./continuation.ts";
 import { unescapeTags } from "./decode.ts";
+import type { Embedder } from "./embedder.ts";
 import { EncodingError, encode } from "./encode.ts";
 import { describeError } from "./errors.ts";
 import type { CompiledGraph, Framework, RunnableConfig, StateSnapshot, StreamEvent } from "./framework.ts";
 import type { Host, Update } from "./host.ts";
+import { storeClass } from "./langgraph_store.ts";
 import { ThreadMemory } from "./memory.ts";
 import { changes } from "./output.ts";
 import type { Done, RunPipe } from "./pipe.ts";
+import { RunStore } from "./run_store.ts";
 import { SaverState, saverClass } from "./saver.ts";
 import { type CheckpointReport, toShown, visibleValues } from "./shown.ts";
 import { type Chunk, callbacksWith, type DebugEntry, StreamEvents, toolEvents } from "./stream.ts";
@@ -26,20 +29,33 @@ type Attached = {
   single?: string;
 };
 
+type HostOptions = { warm: WarmStates; embedder: Embedder | undefined };
+
 export class LangGraphHost implements Host {
   readonly #graph: CompiledGraph;
   readonly #framework: Framework;
   readonly #warm: WarmStates;
   readonly #Saver: ReturnType<typeof saverClass>;
-  /** Said once: the user's own checkpointer is not used. */
-  #replaced: boolean;
+  readonly #embedder: Embedder | undefined;
+  readonly #Store: ReturnType<typeof storeClass> | undefined;
+  /** Said once: what of the user's own is not used. */
+  readonly #replaced: string[] = [];
 
-  constructor(graph: CompiledGraph, framework: Framework, warm: WarmStates) {
+  constructor(graph: CompiledGraph, framework: Framework, { warm, embedder }: HostOptions) {
     this.#graph = graph;
     this.#framework = framework;
     this.#warm = warm;
+    this.#embedder = embedder;
+    this.#Store = framework.stores && storeClass(framework.stores);
     this.#Saver = saverClass(framework.BaseCheckpointSaver);
-    this.#replaced = typeof graph.checkpointer === "object" && graph.checkpointer !== null;
+    if (typeof graph.checkpointer === "object" && graph.checkpointer !== null)
+      this.#replaced.push(
+        "The checkpointer compiled into the graph is replaced: the server keeps this thread's state.",
+      );
+    if (this.#Store && typeof graph.store === "object" && graph.store !== null)
+      this.#replaced.push(
+        "The store compiled into the graph is replaced: the server keeps the deployment's store items.",
+      );
   }
 
   describe(): Promise<Structure> {
@@ -49,13 +65,7 @@ export class LangGraphHost implements Host {
   async run(start: RunStart, pipe: RunPipe, signal: AbortSignal): Promise<Done> {
     const failure = new AbortController();
     const attached = this.#attach(start, pipe, (error) => failure.abort(error));
-    if (this.#replaced) {
-      this.#replaced = false;
-      pipe.log(
-        "info",
-        "The checkpointer compiled into the graph is replaced: the server keeps this thread's state.",
-      );
-    }
+    for (const line of this.#replaced.splice(0)) pipe.log("info", line);
     let done: Done;
     try {
       done = await this.#execute(start, attached, pipe, AbortSignal.any([signal, failure.signal]));
@@ -167,9 +177,12 @@ export class LangGraphHost implements Host {
       durability: durabilityOf(start.config),
       failed,
     });
-    // A shallow clone: several runs share the graph at once, each with its own checkpointer.
+    // A shallow clone: several runs share the graph at once, each with its own checkpointer and store.
+    const own = { writable: true, enumerable: true, configurable: true };
+    const store = this.#Store && new this.#Store(new RunStore(pipe, this.#embedder));
     const graph = Object.create(this.#graph, {
-      checkpointer: { value: new this.#Saver(state), writable: true, enumerable: true, configurable: true },
+      checkpointer: { value: new this.#Saver(state), ...own },
+      ...(store && { store: { value: store, ...own } }),
     }) as CompiledGraph;
     const { streamChannelsAsIs: channels } = this.#graph;
     const attached: Attached = {

@@ -16,7 +16,7 @@ export type Loaded = { value: unknown; entry: string; attribute: string };
 export async function loadEntrypoint(
   directory: string,
   entrypoint: string,
-  prepare: (entry: string) => Promise<void>,
+  prepare?: (entry: string) => Promise<void>,
 ): Promise<Loaded> {
   const colon = entrypoint.lastIndexOf(":");
   const [path, attribute] = [entrypoint.slice(0, colon), entrypoint.slice(colon + 1)];
@@ -30,7 +30,7 @@ export async function loadEntrypoint(
   if (!existsSync(entry)) {
     throw new CodedError("load_failed", `The entrypoint's file ${path} does not exist in ${directory}.`);
   }
-  await prepare(entry);
+  await prepare?.(entry);
   const tsconfig = join(directory, "tsconfig.json");
   // For `require`, tsx takes the path aliases from this variable only.
   if (existsSync(tsconfig)) process.env.TSX_TSCONFIG_PATH ??= tsconfig;

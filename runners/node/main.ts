@@ -6,6 +6,7 @@ import { flushCompileCache } from "node:module";
 import { Socket } from "node:net";
 import type { RunStart, ServerMessage } from "../../src/runner/protocol.ts";
 import { provideArtifacts, withArtifacts } from "./artifacts.ts";
+import { type Embedder, openEmbedder } from "./embedder.ts";
 import { describeError } from "./errors.ts";
 import { type AgentFunction, FunctionHost } from "./function.ts";
 import type { Host } from "./host.ts";
@@ -27,6 +28,7 @@ provideArtifacts();
 endWithServer();
 let host: Host | undefined;
 let maxUnacknowledged = 0;
+let embedder: Embedder | undefined;
 const runs = new Map<string, { pipe: RunPipe; cancel: AbortController }>();
 const wire = new Wire(new Socket({ fd: 3 }), receive, () => process.exit(0));
 
@@ -67,6 +69,12 @@ function receive(message: ServerMessage): void {
     case "reply":
       runs.get(message.run_id)?.pipe.reply(message);
       break;
+    case "stored":
+      runs.get(message.run_id)?.pipe.stored(message);
+      break;
+    case "embed":
+      void embed(message);
+      break;
   }
 }
 
@@ -82,21 +90,39 @@ async function load(message: Load): Promise<void> {
   }
 }
 
+/** Answered however it goes. */
+async function embed({ request_id, ...request }: Extract<ServerMessage, { type: "embed" }>): Promise<void> {
+  try {
+    if (!embedder) throw new Error("[store] index is not set.");
+    const vectors =
+      "query" in request
+        ? [["", await embedder.query(request.query)] as [string, string]]
+        : await embedder.value(request.value, request.fields);
+    wire.send({ type: "embedded", request_id, vectors });
+  } catch (error) {
+    wire.send({ type: "embedded", request_id, error: describeError(error) });
+  }
+}
+
 /** Whatever fails here is only not said. */
 async function describe(): Promise<void> {
   const structure = host ? await host.describe().catch(() => null) : null;
   wire.send({ type: "described", structure });
 }
 
-async function open({ framework, entrypoint, directory, max_warm_bytes }: Load): Promise<Host> {
-  const prepare = framework === "function" ? async () => {} : preloadFramework;
+async function open({ framework, entrypoint, directory, max_warm_bytes, store }: Load): Promise<Host> {
+  const prepare = framework === "function" ? undefined : preloadFramework;
   const { value, entry } = await loadEntrypoint(directory, entrypoint, prepare);
+  if (store?.index) embedder = await openEmbedder(directory, store.index);
   if (framework === "function") {
     if (typeof value !== "function") throw new Error(`The entrypoint "${entrypoint}" is not a function.`);
-    return new FunctionHost(value as AgentFunction, await findClasses(entry));
+    return new FunctionHost(value as AgentFunction, await findClasses(entry), embedder);
   }
   const graph = await toGraph(value, entrypoint);
-  return new LangGraphHost(graph, await findFramework(graph, entry), new WarmStates(max_warm_bytes));
+  return new LangGraphHost(graph, await findFramework(graph, entry), {
+    warm: new WarmStates(max_warm_bytes),
+    embedder,
+  });
 }
 
 /** Every run and update ends with exactly one `done`. */

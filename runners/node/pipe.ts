@@ -3,6 +3,7 @@
  * pairs reads with their replies. After `done` nothing of the run leaves any more.
  */
 import type { Json } from "../../src/core/json.ts";
+import type { StoreOperation } from "../../src/core/store_item.ts";
 import type { RunnerMessageOf, ServerMessage } from "../../src/runner/protocol.ts";
 import type { CheckpointBody, CheckpointStore, Page, ReadRequest, WritesBody } from "./store.ts";
 import type { Wire } from "./wire.ts";
@@ -15,6 +16,8 @@ export type Done = Omit<RunnerMessageOf<"done">, "type" | "run_id">;
 const BATCH_CHARACTERS = 64 * 1024;
 /** Above this backlog, log lines are counted and dropped: the user's code prints faster than we can store. */
 const LOG_BACKLOG_BYTES = 4 * 1024 * 1024;
+
+const STORE_CLOSED = "The run is over; the store can no longer be asked by it.";
 
 export class RunPipe implements CheckpointStore {
   readonly runId: string;
@@ -33,6 +36,7 @@ export class RunPipe implements CheckpointStore {
   #waiting: { ready: () => boolean; proceed: () => void }[] = [];
   #requests = 0;
   readonly #replies = new Map<number, (page: Page) => void>();
+  readonly #storing = new Map<number, PromiseWithResolvers<Json[]>>();
 
   constructor(wire: Wire, runId: string, maxUnacknowledged: number) {
     this.#wire = wire;
@@ -134,6 +138,23 @@ export class RunPipe implements CheckpointStore {
     this.#replies.delete(message.request_id);
   }
 
+  /** Asks the deployment's store; resolves with a result for each operation once what they put is committed. */
+  store(operations: StoreOperation[]): Promise<Json[]> {
+    if (this.#over) return Promise.reject(new Error(STORE_CLOSED));
+    const answer = Promise.withResolvers<Json[]>();
+    const requestId = ++this.#requests;
+    this.#storing.set(requestId, answer);
+    this.#wire.send({ type: "store", run_id: this.runId, request_id: requestId, operations });
+    return answer.promise;
+  }
+
+  stored(message: Extract<ServerMessage, { type: "stored" }>): void {
+    const answer = this.#storing.get(message.request_id);
+    this.#storing.delete(message.request_id);
+    if ("results" in message) answer?.resolve(message.results);
+    else answer?.reject(new Error(message.error.message));
+  }
+
   done(done: Done): void {
     this.#noteDropped();
     this.flush();
@@ -141,6 +162,8 @@ export class RunPipe implements CheckpointStore {
     this.#wire.send({ type: "done", run_id: this.runId, ...done });
     // Nothing is acknowledged any more: what the user's code left running need not wait for it.
     for (const { proceed } of this.#waiting.splice(0)) proceed();
+    for (const { reject } of this.#storing.values()) reject(new Error(STORE_CLOSED));
+    this.#storing.clear();
   }
 
   #noteDropped(): void {

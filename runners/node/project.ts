@@ -3,7 +3,15 @@ import { findPackageJSON } from "node:module";
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CodedError } from "./errors.ts";
-import type { Classes, CompiledGraph, Framework, MessageClass, SaverBase, SchemaSide } from "./framework.ts";
+import type {
+  Classes,
+  CompiledGraph,
+  Framework,
+  MessageClass,
+  SaverBase,
+  SchemaSide,
+  StoreClasses,
+} from "./framework.ts";
 import { importFile, loadedBuilds, readManifest, resolvePackage } from "./load.ts";
 
 const LANGGRAPH = "@langchain/langgraph";
@@ -74,7 +82,10 @@ export async function findFramework(graph: CompiledGraph, entry: string): Promis
     throw new CodedError("load_failed", `The package ${LANGGRAPH} is not installed next to ${entry}.`);
   const { langgraph, path, build } = chosen;
   const checkpoint = await importFrom(CHECKPOINT, path, build);
-  const { BaseCheckpointSaver, emptyCheckpoint } = { ...checkpoint, ...langgraph } as {
+  const { BaseCheckpointSaver, BaseStore, AsyncBatchedStore, emptyCheckpoint } = {
+    ...checkpoint,
+    ...langgraph,
+  } as Partial<StoreClasses> & {
     BaseCheckpointSaver: SaverBase;
     emptyCheckpoint: () => { v: number };
   };
@@ -85,6 +96,7 @@ export async function findFramework(graph: CompiledGraph, entry: string): Promis
   return {
     classes: classes as Framework["classes"],
     BaseCheckpointSaver,
+    ...(BaseStore && { stores: { BaseStore, ...(AsyncBatchedStore && { AsyncBatchedStore }) } }),
     checkpointVersion: emptyCheckpoint().v,
     schemaOf: schemaReader(path, build),
     callbackHandler: (methods) => BaseCallbackHandler.fromMethods(methods),

@@ -13,6 +13,11 @@ const catalogue = {
     (d: Details) =>
       `More than ${d.limit} threads match the indexed part of this search. Add a scalar metadata filter to narrow it.`,
   ],
+  store_search_too_wide: [
+    400,
+    (d: Details) =>
+      `This search would look at more than ${d.limit} ${d.what ?? "items"}. Give a longer namespace prefix.`,
+  ],
   unauthorized: [
     401,
     () => "Send a valid API key as `Authorization: Bearer <key>`. `crewship keys create` makes one.",
@@ -99,6 +104,10 @@ const catalogue = {
   ],
   unsupported_media_type: [400, () => "Send JSON with `Content-Type: application/json`."],
   internal: [500, () => "Something went wrong inside the server. Its log has the details."],
+  embed_failed: [
+    503,
+    (d: Details) => `The agent could not embed the text: ${d.message ?? "see the server's log"}`,
+  ],
   agent_unavailable: [
     503,
     (d: Details) => `The agent could not be loaded: ${d.message ?? "see the server's log"}`,

@@ -17,29 +17,36 @@ export function runsInPython(framework: Framework, entrypoint: string): boolean 
   return framework === "function" ? !isNodeEntry(entrypoint) : framework !== "langgraph-js";
 }
 
-/** What is wrong with the entrypoint and what to write, or null. `root`: the project's folder, absolute. */
-export function entrypointComplaint(framework: Framework, entrypoint: string, root: string): string | null {
+/**
+ * What is wrong with the entrypoint and what to write, or null. `root`: the project's folder, absolute. `name`: what the key
+ * is called that names it.
+ */
+export function entrypointComplaint(
+  framework: Framework,
+  entrypoint: string,
+  root: string,
+  name = "entrypoint",
+): string | null {
   if (runsInPython(framework, entrypoint)) {
     if (PYTHON_ENTRY.test(entrypoint)) return null;
     const node = framework === "function" ? " (or ./agent.ts:agent in Node)" : "";
-    return `entrypoint = "${entrypoint}" is not of the form pkg.module:attr${node}. Name the module and what it exports.`;
+    return `${name} = "${entrypoint}" is not of the form pkg.module:attr${node}. Name the module and what it exports.`;
   }
   const file = NODE_ENTRY.exec(entrypoint)?.groups?.file;
   if (file === undefined) {
-    return `entrypoint = "${entrypoint}" is not of the form ./src/graph.ts:graph. Name the file and what it exports.`;
+    return `${name} = "${entrypoint}" is not of the form ./src/graph.ts:graph. Name the file and what it exports.`;
   }
   const path = resolve(root, file);
   if (!isInside(path, root)) {
-    return `The entrypoint's file ${file} lies outside the project. Move it into ${root}.`;
+    return `The ${name}'s file ${file} lies outside the project. Move it into ${root}.`;
   }
-  if (!file.startsWith("./"))
-    return `entrypoint = "${entrypoint}" must begin with ./: write "./${entrypoint}".`;
+  if (!file.startsWith("./")) return `${name} = "${entrypoint}" must begin with ./: write "./${entrypoint}".`;
   if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
-    return `The entrypoint's file ${file} does not exist. Create it or correct the path, which starts at ${root}.`;
+    return `The ${name}'s file ${file} does not exist. Create it or correct the path, which starts at ${root}.`;
   }
   // A version is a copy of the folder: what a link points to outside of it would be missing there.
   if (!isInside(realpathSync(path), realpathSync(root))) {
-    return `The entrypoint's file ${file} is a link out of the project. Put the file itself into ${root}.`;
+    return `The ${name}'s file ${file} is a link out of the project. Put the file itself into ${root}.`;
   }
   return null;
 }

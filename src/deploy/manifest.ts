@@ -10,6 +10,7 @@ import { Compile } from "typebox/compile";
 import { Value } from "typebox/value";
 import { DeploymentName, type Framework, frameworks } from "../core/deployment.ts";
 import { isObject } from "../core/json.ts";
+import { type StoreSettings, StoreTable, storeSettings } from "../core/store_settings.ts";
 import { type RunnerSettings, RunnerTable, runnerSettings } from "../runner/settings.ts";
 import { entrypointComplaint } from "./entrypoint.ts";
 import { pythonComplaint } from "./python_interpreter.ts";
@@ -36,6 +37,7 @@ const sections = {
   build: Type.Optional(Build),
   chat: Type.Optional(Chat),
   runner: Type.Optional(RunnerTable),
+  store: Type.Optional(StoreTable),
 };
 const ignored = { apis: Type.Optional(Type.Unknown()), crewship: Type.Optional(Type.Unknown()) };
 
@@ -68,6 +70,7 @@ export type Manifest = {
   /** The keys of a message in `input` and `output`, for chat surfaces. */
   chat: { input_key: string | null; output_key: string | null };
   runner: RunnerSettings;
+  store: StoreSettings;
   build: { exclude: string[] };
   profile: string | null;
   /** The Python to run it with: a version such as "3.11" or an absolute path; null: any that is new enough. */
@@ -168,6 +171,10 @@ function complete(found: {
   const { text, root, path, table, name, warnings } = found;
   const complaint = entrypointComplaint(table.framework, table.entrypoint, root);
   if (complaint !== null) throw new ManifestError(lineOf(text, [...path, "entrypoint"]), complaint);
+  const embed = table.store?.index?.embed;
+  const doubt = embed === undefined ? null : entrypointComplaint(table.framework, embed, root, "embed");
+  const store = path[0] === "deployment" ? ["store"] : [...path, "store"];
+  if (doubt !== null) throw new ManifestError(lineOf(text, [...store, "index", "embed"]), doubt);
   const objection = table.python === undefined ? null : pythonComplaint(table.python);
   if (objection !== null) throw new ManifestError(lineOf(text, [...path, "python"]), objection);
   return {
@@ -177,6 +184,7 @@ function complete(found: {
     directory: root,
     chat: { input_key: table.chat?.input_key ?? null, output_key: table.chat?.output_key ?? null },
     runner: runnerSettings(table.framework, table.runner ?? {}),
+    store: storeSettings(table.store ?? {}),
     build: { exclude: table.build?.exclude ?? [] },
     profile: table.profile ?? null,
     python: table.python ?? null,

@@ -69,6 +69,7 @@ export async function receiveVersion(
         python: manifest.python,
         runner: manifest.runner,
         chat: manifest.chat,
+        store: manifest.store,
         archive: stored.sha256,
         digest,
         environment,

@@ -9,6 +9,7 @@ import type { Json, JsonObject } from "../core/json.ts";
 import { Problem } from "../core/problem.ts";
 import { AgentLost, LoadError } from "../runner/errors.ts";
 import type { RunnerMessageOf, RunStart } from "../runner/protocol.ts";
+import type { AgentRun } from "../runner/run.ts";
 import type { Slot } from "../runner/supervisor.ts";
 import type { CheckpointRow } from "../store/checkpoints.ts";
 import { readLog, type View } from "../store/logs.ts";
@@ -16,6 +17,7 @@ import type { ThreadRow } from "../store/threads.ts";
 import type { VersionRow } from "../store/versions.ts";
 import { answerRead } from "./answer_read.ts";
 import type { Node } from "./node.ts";
+import { StoreAccess } from "./store_access.ts";
 
 /** How long an agent may take to compute an update. */
 const UPDATE_TIMEOUT_MS = 60_000;
@@ -33,13 +35,14 @@ export type Update = {
 export async function computeUpdate(node: Node, update: Update): Promise<Said[]> {
   const { thread, version, view, order } = update;
   const signal = AbortSignal.timeout(UPDATE_TIMEOUT_MS);
-  const slot = await takeSlot(node, thread, version, signal);
+  const slot = await takeSlot(node, thread.log_id, version, signal);
   try {
     const values = order.values === null ? null : escapeTags(order.values);
     const run = slot.update(await updateStart(node, update), values, order.as_node ?? null, signal);
     const said: Said[] = [];
     for await (const message of run) {
       if (message.type === "read") await answerRead(node.database, view, run, message);
+      else if (message.type === "store") await answerStore(node, version, run, message);
       else if (message.type === "checkpoint" || message.type === "writes") {
         said.push(message);
         run.ack(message.n);
@@ -64,15 +67,36 @@ export async function computeUpdate(node: Node, update: Update): Promise<Said[]>
   }
 }
 
-async function takeSlot(
+/** An update is computed, and may yet be refused: it can read the store, not write it. */
+async function answerStore(
   node: Node,
-  thread: ThreadRow,
+  version: VersionRow,
+  run: AgentRun,
+  { request_id, operations }: RunnerMessageOf<"store">,
+): Promise<void> {
+  try {
+    if (operations.some(({ op }) => op === "put"))
+      throw new Problem("bad_request", {
+        message: "An update of the state can read the store, not write it.",
+      });
+    const { results } = await new StoreAccess(version).read(node.database, operations);
+    run.stored(request_id, { results });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    run.stored(request_id, { error: { message: error.message } });
+  }
+}
+
+/** A seat in a process of the version, in what it serves production with. */
+export async function takeSlot(
+  node: Node,
+  log_id: number,
   version: VersionRow,
   signal: AbortSignal,
 ): Promise<Slot> {
   try {
     const prepared = await node.prepare(version, "production", signal);
-    return await node.supervisor.acquire({ ...prepared, log_id: thread.log_id, alone: false });
+    return await node.supervisor.acquire({ ...prepared, log_id, alone: false });
   } catch (error) {
     if (error instanceof LoadError) throw new Problem("agent_unavailable", { message: error.message });
     if (!signal.aborted) throw error;

@@ -5,13 +5,14 @@
 import { existsSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { isObject, type Json } from "../core/json.ts";
+import { Problem } from "../core/problem.ts";
 import { AgentLost, LoadError } from "../runner/errors.ts";
-import type { RunStart } from "../runner/protocol.ts";
+import type { RunnerMessageOf, RunStart } from "../runner/protocol.ts";
 import type { AgentRun, RunMessage } from "../runner/run.ts";
 import type { Slot } from "../runner/supervisor.ts";
 import { findCheckpoint, readHead } from "../store/checkpoints.ts";
 import type { Transaction } from "../store/database.ts";
-import { LeaseLost } from "../store/events.ts";
+import { appendEvents, LeaseLost } from "../store/events.ts";
 import { RunInput } from "../store/inputs.ts";
 import { hasBatch } from "../store/leases.ts";
 import { changeLog, type View } from "../store/logs.ts";
@@ -27,6 +28,7 @@ import { end, type Fact, failure, hasCheckpoint, storeDone, storeFacts } from ".
 import { giveBack } from "./give_back.ts";
 import type { Node } from "./node.ts";
 import { outlast } from "./outage.ts";
+import { StoreAccess } from "./store_access.ts";
 
 /** Messages that may share one transaction. */
 const MAX_BATCH = 500;
@@ -174,8 +176,9 @@ async function store(
   signal: AbortSignal,
   body: (tx: Transaction) => Promise<void>,
 ): Promise<void> {
-  const { database } = node;
+  const { database, metrics } = node;
   const { lease } = execution;
+  const began = performance.now();
   execution.batch++;
   await outlast(signal, (again) =>
     changeLog(database, lease.log_id, async (tx) => {
@@ -184,6 +187,7 @@ async function store(
       await body(tx);
     }),
   );
+  metrics.committed((performance.now() - began) / 1000);
 }
 
 /** Stores a batch in as few commits as its reads allow; true when it held the run's end. */
@@ -202,32 +206,55 @@ async function storeBatch(
       await storeSome(facts);
       facts = [];
       await outlast(signal, () => answerRead(node.database, view, run, message));
+    } else if (message.type === "store") {
+      await storeSome(facts);
+      facts = [];
+      await answerStore(message);
     } else if (message.type === "done") {
       const left = await gather(node, execution.lease.run_id);
       await store(node, execution, signal, async (tx) => {
         await storeDone(tx, execution, view, { facts, left, done: message });
       });
       if (left) await removeFolder(node, execution.lease.run_id);
-      tellPrinted(node, execution, facts);
+      tellStored(node, execution, facts);
       return true;
     } else facts.push(message);
   }
   await storeSome(facts);
   return false;
 
+  async function answerStore({ request_id, operations }: RunnerMessageOf<"store">): Promise<void> {
+    const access = new StoreAccess(execution.version);
+    try {
+      const { results, writes } = await outlast(signal, () => access.read(node.database, operations));
+      if (writes) {
+        await store(node, execution, signal, async (tx) => {
+          // Of no events: the lease is asked.
+          await appendEvents(tx, execution, []);
+          await writes(tx);
+        });
+      }
+      run.stored(request_id, { results });
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status >= 500) throw error;
+      run.stored(request_id, { error: { message: error.message } });
+    }
+  }
+
   async function storeSome(some: Fact[]): Promise<void> {
     if (some.length === 0) return;
     await store(node, execution, signal, (tx) => storeFacts(tx, execution, view, some));
     execution.progressed ||= hasCheckpoint(some);
-    tellPrinted(node, execution, some);
+    tellStored(node, execution, some);
     const last = some.findLast((fact) => fact.type !== "event");
     if (last) run.ack(last.n);
   }
 }
 
-function tellPrinted(node: Node, execution: Execution, facts: Fact[]): void {
+function tellStored(node: Node, execution: Execution, facts: Fact[]): void {
   for (const fact of facts) {
     if (fact.type !== "event") continue;
+    node.metrics.eventsStored(fact.events.length);
     for (const { type, data } of fact.events) {
       if (type === "log" && isObject(data)) node.watch.printed(execution, String(data.message ?? ""));
     }

@@ -8,6 +8,7 @@ import type { MovedRun } from "../store/runs.ts";
 import type { VersionRow } from "../store/versions.ts";
 import type { Execution } from "./begin.ts";
 import type { Hints } from "./hints.ts";
+import type { Metrics } from "./metrics.ts";
 import type { RunMemory } from "./run_memory.ts";
 
 export type Logger = Record<"debug" | "info" | "warn" | "error", (details: object, message: string) => void>;
@@ -33,6 +34,7 @@ export type Node = {
   supervisor: Supervisor;
   hints: Hints;
   logger: Logger;
+  metrics: Metrics;
   watch: Watch;
   /** Runs whose last attempt here lost its agent process: the next one gets a process to itself. */
   lost: RunMemory;

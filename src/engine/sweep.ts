@@ -9,6 +9,7 @@ import { lockFreeLog } from "../store/logs.ts";
 import { forgetOldNodes } from "../store/nodes.ts";
 import { sweepOldRun } from "../store/retention.ts";
 import { forgetOldSessions } from "../store/sessions.ts";
+import { sweepStoreItems } from "../store/store_items.ts";
 import { sweepAbandonedLog, sweepDrop, sweepItems } from "../store/sweep.ts";
 import { expiredThreads } from "../store/threads.ts";
 import { sweepArtifacts } from "./artifacts.ts";
@@ -97,6 +98,7 @@ export async function keepHouse(node: Node, abandoned_s?: number): Promise<void>
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepItems))) break;
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(mergeItems))) break;
   for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepDeliveries))) break;
+  for (let i = 0; i < MAX_STEPS; i++) if (!(await database.transaction(sweepStoreItems))) break;
   await database.transaction(forgetOldAnswers);
   await database.transaction(forgetOldSessions);
   await database.transaction((tx) => forgetOldNodes(tx, node.node_id));

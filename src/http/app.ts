@@ -78,7 +78,7 @@ export async function makeHttp(
   if (origins.length > 0)
     await http.register(cors, {
       origin: origins.map(originPattern),
-      methods: ["GET", "POST", "PATCH", "DELETE"],
+      methods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
       exposedHeaders: ["Location", "Content-Location", "Retry-After"],
     });
   await http.register(swagger, openApi);
@@ -100,6 +100,10 @@ export async function makeHttp(
       path: shownPath(request.url),
     });
     return reply.code(problem.status).send(errorBody(problem));
+  });
+  http.addHook("onResponse", async (request, reply) => {
+    const route = request.routeOptions.url ?? "none";
+    app.node.metrics.answered(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
   });
   if (!healthOnly) serveConsole(http, consoleFolder);
   const table = [

@@ -7,6 +7,7 @@ import * as changes from "./v1/changes.ts";
 import * as deployments from "./v1/deployments.ts";
 import * as health from "./v1/health.ts";
 import * as keys from "./v1/keys.ts";
+import * as metrics from "./v1/metrics.ts";
 import * as operations from "./v1/operations.ts";
 import * as runs from "./v1/runs.ts";
 import * as schedules from "./v1/schedules.ts";
@@ -18,7 +19,7 @@ import * as versions from "./v1/versions.ts";
 import * as webhooks from "./v1/webhooks.ts";
 
 export type Route = {
-  method: "GET" | "POST" | "PATCH" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   path: string;
   role: KeyRole | null;
   endpoint: Endpoint;
@@ -95,4 +96,5 @@ export const routes: readonly Route[] = [
   row("DELETE", "/console/session",                    null,    session.signOut),
   row("GET",    "/healthz",                            null,    health.live),
   row("GET",    "/readyz",                             null,    health.ready),
+  row("GET",    "/metrics",                            "read",  metrics.metrics),
 ];

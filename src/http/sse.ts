@@ -76,6 +76,7 @@ export async function streamTexts(
     "x-accel-buffering": "no",
   });
   raw.flushHeaders();
+  const closed = app.node.metrics.streamOpened();
   const heartbeat = setInterval(() => {
     // A full buffer needs no heartbeat, and must not grow by them.
     if (!raw.writableNeedDrain) raw.write(": heartbeat\n\n");
@@ -93,6 +94,7 @@ export async function streamTexts(
       app.logger.error({ path: request.url.split("?")[0], error: String(error) }, "a stream broke off");
   } finally {
     clearInterval(heartbeat);
+    closed();
     raw.end();
   }
 }

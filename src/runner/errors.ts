@@ -46,3 +46,11 @@ export class AgentLost extends Error {
 
 /** No process of this version can be forked here, now or later. The message says why. */
 export class CannotFork extends Error {}
+
+/** The function that `[store] index` names could not embed; the message says why. */
+export class EmbedError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "EmbedError";
+  }
+}

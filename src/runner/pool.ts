@@ -3,6 +3,7 @@
  * one stops, and how long a broken agent is left alone. Never waits itself; supervisor.ts does.
  */
 import type { Framework } from "../core/deployment.ts";
+import type { StoreSettings } from "../core/store_settings.ts";
 import { type AgentLost, LoadError } from "./errors.ts";
 import type { Forks } from "./forks.ts";
 import type { AgentProcess } from "./process.ts";
@@ -26,6 +27,7 @@ export type AgentVersion = {
   /** The interpreter of the version's virtual environment, absolute; null for an agent that runs in Node. */
   python: string | null;
   chat: ChatKeys;
+  store: StoreSettings;
   runner: RunnerSettings;
 };
 

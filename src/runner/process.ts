@@ -2,11 +2,13 @@
  * One agent process: a child that has loaded one version and executes its runs. This file speaks the protocol with it
  * and ends it. It never restarts anything and knows nothing of versions or threads, nor how its child came to be.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Framework } from "../core/deployment.ts";
 import type { Json } from "../core/json.ts";
+import { type StoreSettings, storeSettings } from "../core/store_settings.ts";
 import type { Structure } from "../core/structure.ts";
 import { type Child, type Exit, signalGroup } from "./child.ts";
-import { AgentLost, LoadError } from "./errors.ts";
+import { AgentLost, EmbedError, LoadError } from "./errors.ts";
 import {
   DRAIN_MS,
   KILL_CONFIRM_MS,
@@ -26,12 +28,15 @@ import type { Mask } from "./mask.ts";
 import { AgentOutput, type OnOutput } from "./output.ts";
 import {
   type ChatKeys,
+  type EmbedRequest,
   parseRunnerMessage,
   type RunnerMessage,
+  type RunnerMessageOf,
   type RunStart,
   type ServerMessage,
 } from "./protocol.ts";
 import { AgentRun, type RunHost } from "./run.ts";
+import { unlessAborted } from "./unless_aborted.ts";
 
 export type AgentProcessOptions = {
   /** Makes the child. Rejects when it cannot be started; the message completes "The agent process …". */
@@ -41,6 +46,7 @@ export type AgentProcessOptions = {
   /** The project's folder, absolute. */
   directory: string;
   chat: ChatKeys;
+  store: StoreSettings;
   memoryMb: number;
   /** Hides its secrets in what it tells people. */
   mask?: Mask | undefined;
@@ -62,6 +68,8 @@ export class AgentProcess {
   /** Runs sent since it last spoke: nothing says that it has begun them. */
   readonly #unheard = new Set<AgentRun>();
   readonly #full = new Set<AgentRun>();
+  readonly #embedding = new Map<number, PromiseWithResolvers<RunnerMessageOf<"embedded">>>();
+  #embeds = 0;
   readonly #lines = new LineCutter(MAX_LINE_BYTES);
   readonly #loading = Promise.withResolvers<void>();
   readonly #ending = Promise.withResolvers<AgentLost>();
@@ -169,6 +177,25 @@ export class AgentProcess {
     return this.#open({ type: "update", ...start, values, as_node: asNode }, signal);
   }
 
+  /**
+   * Has the agent's own function embed something: vectors with their paths, float32 in base64. Throws an Error with what the
+   * function threw, AgentLost when the process ends first, and what aborts the signal.
+   */
+  async embed(request: EmbedRequest, signal: AbortSignal): Promise<[path: string, vector: string][]> {
+    if (this.#phase !== "loaded") throw this.#loss();
+    const request_id = ++this.#embeds;
+    const answer = Promise.withResolvers<RunnerMessageOf<"embedded">>();
+    this.#embedding.set(request_id, answer);
+    try {
+      this.#send({ type: "embed", request_id, ...request });
+      const { vectors, error } = await unlessAborted(answer.promise, signal);
+      if (vectors === undefined) throw new EmbedError(error?.message ?? "It gave no vectors.");
+      return vectors;
+    } finally {
+      this.#embedding.delete(request_id);
+    }
+  }
+
   /** Ends the process: its pipe closes and it gets SIGTERM; SIGKILL follows. Resolves when it is gone. */
   async stop(): Promise<void> {
     if (this.#phase !== "ended" && this.#reason === undefined) {
@@ -271,6 +298,9 @@ export class AgentProcess {
           max_unacknowledged_bytes: MAX_UNACKNOWLEDGED_BYTES,
           max_warm_bytes: Math.floor(this.#options.memoryMb * MB * WARM_SHARE),
           max_memory_mb: memoryCeilingMb(this.#options.memoryMb),
+          ...(isDeepStrictEqual(this.#options.store, storeSettings({}))
+            ? {}
+            : { store: this.#options.store }),
         });
         return;
       case "loaded":
@@ -282,6 +312,9 @@ export class AgentProcess {
       case "load_failed":
         this.#loading.reject(new LoadError(this.#options.mask?.error(message.error) ?? message.error));
         void this.stop();
+        return;
+      case "embedded":
+        this.#embedding.get(message.request_id)?.resolve(message);
         return;
       case "described": {
         const { structure } = message;
@@ -365,6 +398,7 @@ export class AgentProcess {
       );
     }
     for (const run of this.#runs.values()) run.lose(loss);
+    for (const answer of this.#embedding.values()) answer.reject(loss);
     this.#described?.resolve(null);
     this.#ending.resolve(loss);
   }

@@ -9,8 +9,10 @@
 import { type Static, Type } from "typebox";
 import { Compile } from "typebox/compile";
 import type { Framework } from "../core/deployment.ts";
-import type { Json } from "../core/json.ts";
+import type { Json, JsonObject } from "../core/json.ts";
 import { Nullable } from "../core/schema.ts";
+import { StoreOperation } from "../core/store_item.ts";
+import type { StoreSettings } from "../core/store_settings.ts";
 import { Structure } from "../core/structure.ts";
 
 const Encoded = Type.Unsafe<Json>(Type.Unknown());
@@ -93,6 +95,20 @@ export const RunnerMessage = Type.Union([
     checkpoint_id: Type.Optional(Text),
     before: Type.Optional(Text),
     limit: Type.Optional(Type.Integer({ minimum: 0 })),
+  }),
+  /** Answered with `stored` once what it puts is committed. What it reads was there before what it puts. */
+  Type.Object({
+    type: Type.Literal("store"),
+    run_id: Text,
+    request_id: Type.Integer(),
+    operations: Type.Array(StoreOperation),
+  }),
+  /** Answers an `embed`. */
+  Type.Object({
+    type: Type.Literal("embedded"),
+    request_id: Type.Integer(),
+    vectors: Type.Optional(Type.Array(Type.Tuple([Text, Text]))),
+    error: Type.Optional(AgentError),
   }),
   Type.Object({
     type: Type.Literal("done"),
@@ -192,6 +208,9 @@ export type RunStart = {
 /** How a chat interface speaks to the agent: the key its text is put under, and the one its answer is read from. */
 export type ChatKeys = { input_key: string | null; output_key: string | null };
 
+/** What is to be embedded: texts of an item's value at these paths (null: those of the settings), or a query. */
+export type EmbedRequest = { value: JsonObject; fields: string[] | null } | { query: string };
+
 /** Server → runner. */
 export type ServerMessage =
   | {
@@ -208,6 +227,8 @@ export type ServerMessage =
       max_warm_bytes: number;
       /** Resident memory at which the process ends itself; V8 knows a limit of its own, Python none. */
       max_memory_mb: number;
+      /** `[store]` in crewship.toml; absent where it says nothing. */
+      store?: StoreSettings;
     }
   /** What the loaded agent is made of; asked when a version is built or its folder has changed, never for a run. */
   | { type: "describe" }
@@ -224,4 +245,8 @@ export type ServerMessage =
       checkpoints: StoredCheckpoint[];
       /** [log, number, body] of every item the checkpoints refer to. */
       items: [number, number, Json][];
-    };
+    }
+  /** Answers a `store`, one result for each operation; none was made where there is an error. */
+  | { type: "stored"; run_id: string; request_id: number; results: Json[] }
+  | { type: "stored"; run_id: string; request_id: number; error: AgentError }
+  | ({ type: "embed"; request_id: number } & EmbedRequest);

@@ -4,13 +4,13 @@
  */
 import type { Json } from "../core/json.ts";
 import type { AgentLost } from "./errors.ts";
-import type { RunnerMessageOf, ServerMessage, StoredCheckpoint } from "./protocol.ts";
+import type { AgentError, RunnerMessageOf, ServerMessage, StoredCheckpoint } from "./protocol.ts";
 
 /** Reading from the pipe pauses while one run has more than this unread. One message may overshoot it. */
 export const RUN_BUFFER_BYTES = 4 * 1024 * 1024;
 export const RUN_BUFFER_MESSAGES = 1024;
 
-export type RunMessage = RunnerMessageOf<"event" | "checkpoint" | "writes" | "read" | "done">;
+export type RunMessage = RunnerMessageOf<"event" | "checkpoint" | "writes" | "read" | "store" | "done">;
 
 /** What a run needs of its process. */
 export type RunHost = {
@@ -91,6 +91,12 @@ export class AgentRun implements AsyncIterable<RunMessage> {
   reply(requestId: number, checkpoints: StoredCheckpoint[], items: [number, number, Json][]): void {
     if (this.#isEnded) return;
     this.#host.send({ type: "reply", run_id: this.runId, request_id: requestId, checkpoints, items });
+  }
+
+  /** Answers a `store`. */
+  stored(requestId: number, answer: { results: Json[] } | { error: AgentError }): void {
+    if (!this.#isEnded)
+      this.#host.send({ type: "stored", run_id: this.runId, request_id: requestId, ...answer });
   }
 
   /** Asks the run to end. One that has not within the grace takes its process with it: nothing else stops code. */

@@ -16,7 +16,7 @@ import { type Mask, maskOf } from "./mask.ts";
 import type { OnOutput } from "./output.ts";
 import { type AgentVersion, type Hosted, Pool } from "./pool.ts";
 import { AgentProcess } from "./process.ts";
-import type { RunStart } from "./protocol.ts";
+import type { EmbedRequest, RunStart } from "./protocol.ts";
 import type { AgentRun } from "./run.ts";
 import { unlessAborted } from "./unless_aborted.ts";
 
@@ -70,6 +70,11 @@ export class Slot {
 
   update(start: RunStart, values: Json, asNode: string | null, signal?: AbortSignal): AgentRun {
     return this.#track(this.#hosted.process.update(start, values, asNode, signal));
+  }
+
+  /** As AgentProcess.embed. */
+  embed(request: EmbedRequest, signal: AbortSignal): Promise<[path: string, vector: string][]> {
+    return this.#hosted.process.embed(request, signal);
   }
 
   /** Gives the seat back: a run still open in it is canceled, and the seat is free once that is over. */
@@ -218,6 +223,7 @@ export class Supervisor {
       entrypoint: version.entrypoint,
       directory: version.directory,
       chat: version.chat,
+      store: version.store,
       memoryMb: version.runner.memory_mb,
       mask,
       onOutput: this.#outputOf(pool, mask, () => child.pid),

@@ -75,3 +75,11 @@ export async function lockExpiredLease(tx: Queryable, lease: Lease, all: boolean
 
 const hasExpired = (q: Queryable, all: boolean): Sql =>
   sql`expires_at is not null ${all ? sql`` : sql`and expires_at < ${q.dialect.now}`}`;
+
+/** How many runs wait to be claimed, and how many are held: every live run has a lease. */
+export async function liveRuns(q: Queryable): Promise<{ pending: number; running: number }> {
+  return only(
+    await q.query<{ pending: number; running: number }>(sql`
+      select count(*) - count(node_id) as pending, count(node_id) as running from leases`),
+  );
+}

@@ -23,6 +23,8 @@ export type VersionRow = {
   python: string | null;
   /** The keys for chat surfaces, JSON. */
   chat: string;
+  /** `[store]` in crewship.toml, JSON. */
+  store: string;
   status: VersionStatus;
   /** What points at it once it is ready. */
   environment: string | null;
@@ -32,7 +34,7 @@ export type VersionRow = {
 };
 
 const columns = sql`version_id, deployment_id, number, framework, entrypoint, runner, machine, directory, archive,
-  digest, python, chat, status, environment, error, created_at, built_at`;
+  digest, python, chat, store, status, environment, error, created_at, built_at`;
 
 /** The version an environment points at, if it has one. */
 export async function activeVersion(
@@ -152,18 +154,19 @@ export type NewVersion = Pick<
   | "archive"
   | "digest"
   | "environment"
-> & { runner: JsonObject; chat: JsonObject };
+> & { runner: JsonObject; chat: JsonObject; store: JsonObject };
 
 /** The caller holds the deployment's row. The archive's content is stored already. */
 export async function createVersion(tx: Queryable, version: NewVersion): Promise<void> {
   const { deployment_id } = version;
   await tx.query(sql`
     insert into versions (version_id, deployment_id, number, framework, entrypoint, runner, archive, digest, python,
-      chat, status, environment, created_at)
+      chat, store, status, environment, created_at)
     values (${version.version_id}, ${deployment_id},
       (select coalesce(max(number), 0) + 1 from versions where deployment_id = ${deployment_id}), ${version.framework},
       ${version.entrypoint}, ${JSON.stringify(version.runner)}, ${version.archive}, ${version.digest},
-      ${version.python}, ${JSON.stringify(version.chat)}, 'building', ${version.environment}, ${tx.dialect.now})`);
+      ${version.python}, ${JSON.stringify(version.chat)}, ${JSON.stringify(version.store)}, 'building',
+      ${version.environment}, ${tx.dialect.now})`);
   await tx.query(sql`update blobs set loose_at = null where sha256 = ${version.archive}`);
 }
 
@@ -179,6 +182,7 @@ export type DevFolder = {
   entrypoint: string;
   runner: JsonObject;
   chat: { input_key: string | null; output_key: string | null };
+  store: JsonObject;
   machine: string;
   directory: string;
   python: string | null;
@@ -210,12 +214,12 @@ export async function putDevDeployment(
     on conflict (deployment_id) do update set name = excluded.name, framework = excluded.framework, chat = excluded.chat`);
   await tx.query(sql`
     insert into versions (version_id, deployment_id, number, framework, entrypoint, runner, machine, directory, python,
-      chat, status, created_at)
+      chat, store, status, created_at)
     values (${version_id}, ${deployment_id}, 1, ${folder.framework}, ${folder.entrypoint},
-      ${JSON.stringify(folder.runner)}, ${folder.machine}, ${folder.directory}, ${folder.python}, ${chat}, 'ready',
-      ${tx.dialect.now})
+      ${JSON.stringify(folder.runner)}, ${folder.machine}, ${folder.directory}, ${folder.python}, ${chat},
+      ${JSON.stringify(folder.store)}, 'ready', ${tx.dialect.now})
     on conflict (version_id) do update set framework = excluded.framework, entrypoint = excluded.entrypoint,
-      runner = excluded.runner, python = excluded.python, chat = excluded.chat`);
+      runner = excluded.runner, python = excluded.python, chat = excluded.chat, store = excluded.store`);
   for (const environment of ["production", "staging"]) {
     await tx.query(sql`
       insert into environments (deployment_id, environment, version_id)

@@ -9,11 +9,13 @@ import type { NumberedEvent } from "../../src/core/event.ts";
 import type { Json, JsonObject } from "../../src/core/json.ts";
 import { Problem, type ProblemCode } from "../../src/core/problem.ts";
 import type { AcceptedRun, Run, RunRequest } from "../../src/core/run.ts";
+import { storeSettings } from "../../src/core/store_settings.ts";
 import type { Thread } from "../../src/core/thread.ts";
 import { accept } from "../../src/engine/accept.ts";
 import { agentVersion } from "../../src/engine/agent_version.ts";
 import { createThread, type ThreadOrder } from "../../src/engine/create_thread.ts";
 import { Hints } from "../../src/engine/hints.ts";
+import { Metrics } from "../../src/engine/metrics.ts";
 import type { Node } from "../../src/engine/node.ts";
 import { RunMemory } from "../../src/engine/run_memory.ts";
 import { tailRun, tailThread } from "../../src/engine/tail.ts";
@@ -89,6 +91,7 @@ export class Engine {
           machine: "here",
           directory: this.folder,
           python: null,
+          store: storeSettings({}),
         },
         { deployment_id: "dep_1", version_id: "ver_1" },
       ),
@@ -113,6 +116,7 @@ export class Engine {
       supervisor,
       hints: new Hints(database),
       logger: quiet,
+      metrics: new Metrics(),
       watch: { began() {}, ended() {}, printed() {} },
       lost: new RunMemory(),
       unsure: new RunMemory(),

@@ -2,6 +2,7 @@
 import { checkpointsSuite } from "./store_checkpoints.ts";
 import { databaseSuite } from "./store_database.ts";
 import type { Open } from "./store_fixture.ts";
+import { storeItemsSuite } from "./store_items.ts";
 import { logsSuite } from "./store_logs.ts";
 import { runsSuite } from "./store_runs.ts";
 import { sweepSuite } from "./store_sweep.ts";
@@ -16,4 +17,5 @@ export function storeSuite(name: string, open: Open): void {
   logsSuite(name, open);
   sweepSuite(name, open);
   threadsSuite(name, open);
+  storeItemsSuite(name, open);
 }

@@ -7,8 +7,10 @@ import { ItemLedger } from "../../src/core/items.ts";
 import type { Json, JsonObject } from "../../src/core/json.ts";
 import type { ThreadStatus } from "../../src/core/moves.ts";
 import type { RunRequest } from "../../src/core/run.ts";
+import { storeSettings } from "../../src/core/store_settings.ts";
 import { agentVersion } from "../../src/engine/agent_version.ts";
 import { Hints } from "../../src/engine/hints.ts";
+import { Metrics } from "../../src/engine/metrics.ts";
 import type { Node } from "../../src/engine/node.ts";
 import { newLog } from "../../src/engine/node.ts";
 import { RunMemory } from "../../src/engine/run_memory.ts";
@@ -76,6 +78,7 @@ export class Store {
       supervisor: new Supervisor({ logger: quiet }),
       hints: new Hints(database),
       logger: quiet,
+      metrics: new Metrics(),
       watch: { began() {}, ended() {}, printed() {} },
       lost: new RunMemory(),
       unsure: new RunMemory(),
@@ -106,6 +109,7 @@ export class Store {
             machine: "here",
             directory: `/agents/${n}`,
             python: null,
+            store: storeSettings({}),
           },
           { deployment_id: `dep_${n}`, version_id: `ver_${n}` },
         ),

@@ -14,6 +14,7 @@ from typing import Any
 
 from .artifacts import FIXED, artifacts_of, provide_artifacts
 from .cancel import Cancel, RunCanceled
+from .embedder import Embedder, open_embedder
 from .errors import describe_error
 from .function_host import FunctionHost
 from .host import Host
@@ -24,9 +25,12 @@ from .orphan import end_with_parent
 from .pipe import RunPipe
 from .resident import end_above, resident_mb
 from .threads import RunExecutor, RunWork
+from .waits import arun_steps
 from .wire import Wire
 
 ALIVE_INTERVAL_S = 1.0
+# `[store]` in crewship.toml where it says nothing.
+NO_STORE_SETTINGS = {"index": None, "default_ttl": None, "refresh_on_read": True}
 
 
 @dataclass
@@ -48,7 +52,9 @@ class AgentProcess:
         self._runs: dict[str, OpenRun] = {}
         self._max_unacknowledged = 0
         self._host: Host | None = None
+        self._embedder: Embedder | None = None
         # The event loop itself holds its tasks weakly.
+        self._embedding: set[asyncio.Task[None]] = set()
         self._description: asyncio.Task[None] | None = None
 
     def serve(self) -> None:
@@ -82,10 +88,12 @@ class AgentProcess:
             pipe = RunPipe(self._wire, run_id, self._max_unacknowledged, self._loop, RunWork())
             self._runs[run_id] = OpenRun(pipe)
             self._loop.call_soon_threadsafe(self._begin, message)
+        elif kind == "embed":
+            self._loop.call_soon_threadsafe(self._begin_embed, message)
         elif run := self._runs.get(message["run_id"]):
             if kind == "ack":
                 run.pipe.acknowledge(message["n"])
-            elif kind == "reply":
+            elif kind in ("reply", "stored"):
                 run.pipe.reply(message)
             elif kind == "cancel":
                 run.cancel.abort()
@@ -100,11 +108,14 @@ class AgentProcess:
 
             prepare_environment()
         value = load_entrypoint(message["directory"], entrypoint)
+        settings = message.get("store") or NO_STORE_SETTINGS
+        if settings["index"]:
+            self._embedder = open_embedder(settings["index"])
         if framework == "function":
             if not callable(value):
                 raise TypeError(f'The entrypoint "{entrypoint}" is not a function: it is {value!r:.100}.')
-            return FunctionHost(value)
-        return self._loop.run_until_complete(_open(value, message))
+            return FunctionHost(value, self._embedder)
+        return self._loop.run_until_complete(_open(value, message, settings, self._embedder))
 
     def _begin_description(self) -> None:
         self._description = self._loop.create_task(self._describe())
@@ -153,6 +164,26 @@ class AgentProcess:
         except BaseException as error:
             return {"outcome": "failed", "error": describe_error(error)}
 
+    def _begin_embed(self, message: dict) -> None:
+        task = self._loop.create_task(self._embed(message))
+        self._embedding.add(task)
+        task.add_done_callback(self._embedding.discard)
+
+    async def _embed(self, message: dict) -> None:
+        """Answered however it goes."""
+        answer: dict[str, Any]
+        try:
+            if self._embedder is None:
+                raise RuntimeError("[store] index is not set.")
+            if "query" in message:
+                answer = {"vectors": [("", await arun_steps(self._embedder.query(message["query"])))]}
+            else:
+                steps = self._embedder.value(message["value"], message["fields"])
+                answer = {"vectors": await arun_steps(steps)}
+        except Exception as error:
+            answer = {"error": describe_error(error)}
+        self._wire.send({"type": "embedded", "request_id": message["request_id"], **answer})
+
     def _stay_alive(self) -> None:
         self._alive()
         self._loop.call_later(ALIVE_INTERVAL_S, self._stay_alive)
@@ -172,14 +203,14 @@ def run_agent(pipe: socket.socket, alone: bool = False) -> None:
     AgentProcess(pipe, alone).serve()
 
 
-async def _open(value: Any, message: dict) -> Host:
+async def _open(value: Any, message: dict, settings: dict, embedder: Embedder | None) -> Host:
     if message["framework"] == "crewai":
         from .crew_load import open_crewai
 
         return await open_crewai(value, message["entrypoint"], message["chat"])
     from .langgraph_host import open_graph
 
-    return await open_graph(value, message["entrypoint"], message["max_warm_bytes"])
+    return await open_graph(value, message["entrypoint"], message["max_warm_bytes"], settings, embedder)
 
 
 def _cancel_work(run: OpenRun) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 from .artifacts import artifact_folder
 from .cancel import Cancel
 from .decode import unescape_tags
+from .embedder import Embedder
 from .encode import EncodingError, encode, safely
 from .errors import CodedError
+from .function_store import FunctionStore
 from .ids import new_checkpoint_id
 from .kept_state import KeptState
 from .pipe import RunPipe
 from .questions import Interrupted, Questions, answer_in
+from .run_store import RunStore
 from .threads import in_thread
 
 # What a checkpoint that asks keeps for the run that answers, encoded: the id of the question, the input as it was sent,
@@ -30,11 +33,19 @@ class Context:
     """What a function is given beside its input."""
 
     def __init__(
-        self, start: dict, state: KeptState, pipe: RunPipe, signal: Cancel, questions: Questions
+        self,
+        start: dict,
+        state: KeptState,
+        pipe: RunPipe,
+        store: FunctionStore,
+        signal: Cancel,
+        questions: Questions,
     ) -> None:
         self._state = state
         self._pipe = pipe
         self._questions = questions
+        # The deployment's store items, which all of its threads share.
+        self.store = store
         # Aborts when the run is canceled or takes too long: signal.aborted, signal.wait(seconds).
         self.signal = signal
         self.thread_id: str | None = start["thread_id"]
@@ -69,8 +80,9 @@ class Context:
 
 
 class FunctionHost:
-    def __init__(self, agent: Callable[..., Any]) -> None:
+    def __init__(self, agent: Callable[..., Any], embedder: Embedder | None) -> None:
         self._agent = agent
+        self._embedder = embedder
 
     async def describe(self) -> None:
         return None
@@ -82,7 +94,8 @@ class FunctionHost:
             return {"outcome": "interrupted"}
         kept = _begin(start, state)
         questions = Questions(kept[ANSWERS])
-        context = Context(start, state, pipe, cancel, questions)
+        store = FunctionStore(RunStore(pipe, self._embedder))
+        context = Context(start, state, pipe, store, cancel, questions)
         try:
             result = await self._call(unescape_tags(kept[INPUT]), context)
         except Interrupted:

@@ -15,6 +15,7 @@ from langgraph.graph import END
 from .cancel import Cancel
 from .continuation import NULL_TASK_ID, decide_continuation
 from .decode import unescape_tags
+from .embedder import Embedder
 from .encode import EncodingError, encode
 from .errors import CodedError
 from .langgraph_context import keep_config_in_context
@@ -24,6 +25,7 @@ from .langgraph_structure import describe_graph
 from .memory import ThreadMemory
 from .output import changes
 from .pipe import RunPipe
+from .run_store import RunStore
 from .saver import CrewshipSaver
 from .saver_state import SaverState
 from .shown import Report, to_shown, visible_values
@@ -31,6 +33,12 @@ from .stream import StreamEvents, TokenEvents, ToolEvents
 from .tuples import LiveTuple
 from .waits import Steps, Wait, arun_steps
 from .warm import WarmStates
+
+try:
+    from .langgraph_store import CrewshipStore
+except ImportError:
+    # LangGraph 0.2's first versions have stores of another kind.
+    CrewshipStore = None  # type: ignore[misc, assignment]
 
 try:
     from langgraph.types import StreamMode
@@ -41,12 +49,25 @@ except ImportError:
 # encoded for the report.
 TURNS_TO_PUT = 3
 REPLACED = "The checkpointer compiled into the graph is replaced: the server keeps this thread's state."
+REPLACED_STORE = (
+    "The store compiled into the graph is replaced: the server keeps the deployment's store items."
+)
+
+# Makes a run's store; None where the project's LangGraph knows none.
+StoreOf = Callable[[RunPipe], Any]
 
 
-async def open_graph(value: Any, entrypoint: str, max_warm_bytes: int) -> LangGraphHost:
+async def open_graph(
+    value: Any, entrypoint: str, max_warm_bytes: int, settings: dict, embedder: Embedder | None
+) -> LangGraphHost:
+    """`settings`: `[store]` in crewship.toml."""
     keep_config_in_context()
     graph, config = await to_graph(value, entrypoint)
-    return LangGraphHost(graph, config, WarmStates(max_warm_bytes))
+
+    def store_of(pipe: RunPipe) -> Any:
+        return CrewshipStore and CrewshipStore(RunStore(pipe, embedder), settings)
+
+    return LangGraphHost(graph, config, WarmStates(max_warm_bytes), store_of)
 
 
 class Ability:
@@ -64,22 +85,25 @@ class Ability:
 
 
 class LangGraphHost:
-    def __init__(self, graph: Any, config: RunnableConfig, warm: WarmStates) -> None:
+    def __init__(self, graph: Any, config: RunnableConfig, warm: WarmStates, store_of: StoreOf) -> None:
         self._graph = graph
         self._config = config
         self._ability = Ability(graph)
         self._warm = warm
-        # Said once: the user's own checkpointer is not used.
-        self._replaced = graph.checkpointer not in (None, True, False)
+        self._store_of = store_of
+        # Said once: what of the user's own is not used.
+        self._replaced = [REPLACED] if graph.checkpointer not in (None, True, False) else []
+        if CrewshipStore is not None and getattr(graph, "store", None) is not None:
+            self._replaced.append(REPLACED_STORE)
 
     async def describe(self) -> dict:
         return describe_graph(self._graph)
 
     async def run(self, start: dict, pipe: RunPipe, cancel: Cancel) -> dict:
-        if self._replaced:
-            self._replaced = False
-            pipe.log("info", REPLACED)
-        run = _Run(self._graph, self._config, self._ability, self._warm, start, pipe)
+        replaced, self._replaced = self._replaced, []
+        for line in replaced:
+            pipe.log("info", line)
+        run = _Run(self._graph, self._config, self._ability, self._warm, self._store_of(pipe), start, pipe)
         done = await run.execute(cancel)
         # An interrupted thread's next run may be executed elsewhere and leave only writes on the same checkpoint,
         # which this process could not tell from nothing: it reads such a thread anew.
@@ -88,7 +112,7 @@ class LangGraphHost:
         return done
 
     async def update(self, update: dict, pipe: RunPipe) -> dict:
-        run = _Run(self._graph, self._config, self._ability, self._warm, update, pipe)
+        run = _Run(self._graph, self._config, self._ability, self._warm, self._store_of(pipe), update, pipe)
         await run.update(unescape_tags(update["values"]), update["as_node"], update["checkpoint_id"])
         run.give_back(self._warm)
         return {"outcome": "succeeded"}
@@ -103,6 +127,7 @@ class _Run:
         config: RunnableConfig,
         ability: Ability,
         warm: WarmStates,
+        store: Any,
         start: dict,
         pipe: RunPipe,
     ) -> None:
@@ -123,7 +148,7 @@ class _Run:
             deltas=any(_is_delta(channel) for channel in graph.channels.values()),
             failed=self._failed,
         )
-        self._graph = _with_checkpointer(graph, CrewshipSaver(self._state))
+        self._graph = _with_own(graph, CrewshipSaver(self._state), store)
         channels = graph.stream_channels_asis
         # The channel when the graph's state is one value instead of a dict.
         self._single = channels if isinstance(channels, str) else None
@@ -337,11 +362,13 @@ def _is_delta(channel: Any) -> bool:
     return type(channel).__name__ == "DeltaChannel"
 
 
-def _with_checkpointer(graph: Any, saver: CrewshipSaver) -> Any:
-    """A shallow copy: several runs share the graph at once, each with its own checkpointer."""
+def _with_own(graph: Any, saver: CrewshipSaver, store: Any) -> Any:
+    """A shallow copy: several runs share the graph at once, each with its own checkpointer and store."""
     if hasattr(graph, "__fields__"):
         # Before 0.2.20 a graph is a pydantic model, whose plain copies share their fields.
-        return graph.copy(update={"checkpointer": saver})
+        return graph.copy(update={"checkpointer": saver, **({} if store is None else {"store": store})})
     attached = copy.copy(graph)
     attached.checkpointer = saver
+    if store is not None:
+        attached.store = store
     return attached

@@ -19,6 +19,12 @@ def load_entrypoint(directory: str, entrypoint: str) -> Any:
         raise CodedError("load_failed", f'The entrypoint "{entrypoint}" must look like "pkg.module:attr".')
     source = os.path.join(directory, "src")
     sys.path[:0] = [directory, source] if os.path.isdir(source) else [directory]
+    return load_attribute(entrypoint, directory)
+
+
+def load_attribute(name: str, directory: str = "the project") -> Any:
+    """What `pkg.module:attr` names, the project being on the path."""
+    module_name, _, attribute = name.partition(":")
     module = _import(module_name, directory)
     try:
         return getattr(module, attribute)

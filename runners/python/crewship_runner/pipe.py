@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 BATCH_CHARACTERS = 64 * 1024
 
 
+class StoreError(ValueError):
+    """What the store was asked it does not do; the message says why."""
+
+
 class RunPipe:
     def __init__(
         self,
@@ -50,6 +54,7 @@ class RunPipe:
         self._released = False
         self._waiting: list[tuple[Callable[[], bool], Future[None]]] = []
         self._requests = 0
+        # Of reads and of what the store was asked.
         self._replies: dict[int, Future[dict]] = {}
 
     @property
@@ -132,10 +137,17 @@ class RunPipe:
 
     def read(self, request: dict) -> dict:
         """Blocks the calling thread: also the event loop's, since replies are resolved in the reading thread."""
-        return self._ask(request).result()
+        return self._ask({"type": "read", **request}).result()
 
     async def aread(self, request: dict) -> dict:
-        return await asyncio.wrap_future(self._ask(request))
+        return await asyncio.wrap_future(self._ask({"type": "read", **request}))
+
+    def store(self, operations: list[dict]) -> list:
+        """Asks the deployment's store, as `read` does; returns once what the operations put is committed."""
+        return _results(self._ask({"type": "store", "operations": operations}).result())
+
+    async def astore(self, operations: list[dict]) -> list:
+        return _results(await asyncio.wrap_future(self._ask({"type": "store", "operations": operations})))
 
     def reply(self, message: dict) -> None:
         with self._counting:
@@ -204,7 +216,9 @@ class RunPipe:
 
     def _ask(self, request: dict) -> Future[dict]:
         if self._over:
-            raise RuntimeError("The run is over; its thread can no longer be read.")
+            raise RuntimeError(
+                "The run is over; neither its thread nor the store can be asked by it any more."
+            )
         self.flush()
         future: Future[dict] = Future()
         with self.work.shielded():
@@ -214,8 +228,14 @@ class RunPipe:
                 self._requests += 1
                 request_id = self._requests
                 self._replies[request_id] = future
-            self._wire.send({"type": "read", "run_id": self.run_id, "request_id": request_id, **request})
+            self._wire.send({**request, "run_id": self.run_id, "request_id": request_id})
         return future
+
+
+def _results(answer: dict) -> list:
+    if "error" in answer:
+        raise StoreError(answer["error"]["message"])
+    return answer["results"]
 
 
 def _resolve(future: Future, value: Any) -> None:

@@ -2,8 +2,10 @@
 import type { Route } from "../routes.ts";
 import * as assistants from "./assistants.ts";
 import * as crons from "./crons.ts";
+import * as protocol from "./protocol.ts";
 import * as runs from "./runs.ts";
 import * as states from "./states.ts";
+import * as store from "./store.ts";
 import * as structures from "./structures.ts";
 import * as system from "./system.ts";
 import * as threadStream from "./thread_stream.ts";
@@ -25,6 +27,11 @@ const row = (
 export const langGraphRoutes: readonly Route[] = [
   row("GET",    "/ok",                                   null,   system.ok),
   row("GET",    "/info",                                 null,   system.info),
+  row("PUT",    "/store/items",                          "run",  store.put),
+  row("GET",    "/store/items",                          "read", store.get),
+  row("DELETE", "/store/items",                          "run",  store.remove),
+  row("POST",   "/store/items/search",                   "read", store.search),
+  row("POST",   "/store/namespaces",                     "read", store.namespaces),
   row("POST",   "/assistants",                           "run",  assistants.create),
   row("POST",   "/assistants/search",                    "read", assistants.search),
   row("POST",   "/assistants/count",                     "read", assistants.count),
@@ -52,6 +59,8 @@ export const langGraphRoutes: readonly Route[] = [
   row("GET",    "/threads/{thread_id}/history",          "read", states.listHistory),
   row("POST",   "/threads/{thread_id}/history",          "read", states.searchHistory),
   row("GET",    "/threads/{thread_id}/stream",           "read", threadStream.stream),
+  row("POST",   "/threads/{thread_id}/commands",         "run",  protocol.commands),
+  row("POST",   "/threads/{thread_id}/stream/events",    "read", protocol.events),
   row("POST",   "/threads/{thread_id}/runs",             "run",  runs.create),
   row("POST",   "/threads/{thread_id}/runs/stream",      "run",  runs.stream),
   row("POST",   "/threads/{thread_id}/runs/wait",        "run",  runs.wait),
