@@ -238,7 +238,7 @@ describe("the console", { skip: noBrowser, timeout: 600_000 }, () => {
     await page.getByRole("alert").getByText("This is not JSON yet").waitFor();
     await editor.fill('{"messages": [{"role": "user", "content": "My name is Ada"}]}');
     await page.getByRole("button", { name: "Run", exact: true }).click();
-    await page.getByText("Nice to meet you, Ada!").waitFor();
+    await page.getByRole("log", { name: "Conversation" }).getByText("Nice to meet you, Ada!").waitFor();
   });
 
   it("copies a thread into one that goes its own way, and deletes one only when told twice", async (t) => {

@@ -122,11 +122,17 @@ function FindBox({ value, onChange }: { value: string; onChange: (text: string) 
     setGiven(value);
     setTyped(value);
   }
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => {
     if (typed === value) return;
-    const timer = setTimeout(() => onChange(typed), TYPING_MS);
-    return () => clearTimeout(timer);
+    timer.current = setTimeout(() => onChange(typed), TYPING_MS);
+    return () => clearTimeout(timer.current);
   }, [typed, value, onChange]);
+  /** Whoever leaves the field for a link must not be taken back by what was typed. */
+  const leave = () => {
+    clearTimeout(timer.current);
+    if (typed !== value) onChange(typed);
+  };
   return (
     <div className="relative min-w-56 flex-1 sm:max-w-sm">
       <Search
@@ -141,6 +147,7 @@ function FindBox({ value, onChange }: { value: string; onChange: (text: string) 
         placeholder="Id, or metadata such as user: ada"
         value={typed}
         onChange={({ target }) => setTyped(target.value)}
+        onBlur={leave}
         onKeyDown={(event) => {
           if (event.key === "Escape") event.currentTarget.blur();
         }}
