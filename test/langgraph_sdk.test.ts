@@ -52,6 +52,30 @@ for (const language of languages) {
       await assert.rejects(client.assistants.delete(SYSTEM_ASSISTANT), status(403));
     });
 
+    test("an assistant shows its graph to any depth, its schemas and its subgraphs", async () => {
+      const names = ({ nodes }: Values) => nodes.map(({ id }: Values) => String(id));
+      await assert.rejects(client.assistants.getGraph("agent"), status(503), "it is not known yet");
+      // As `dev` does when it begins.
+      assert.equal(await server.server.reload(), null);
+      const closed = names(await client.assistants.getGraph("agent"));
+      assert.ok(closed.includes("inner") && closed.includes("__start__"), closed.join());
+      for (const xray of [true, 1]) {
+        const open = names(await client.assistants.getGraph("agent", { xray }));
+        assert.ok(
+          open.some((name: string) => /inner.think/.test(name)),
+          open.join(),
+        );
+      }
+      const schemas = (await client.assistants.getSchemas("agent")) as Values;
+      assert.equal(schemas.graph_id, "agent");
+      assert.ok("messages" in schemas.state_schema.properties && "do" in schemas.input_schema.properties);
+      const subgraphs = (await client.assistants.getSubgraphs("agent", { recurse: true })) as Values;
+      assert.deepEqual(Object.keys(subgraphs), ["inner"]);
+      const one = (await client.assistants.getSubgraphs("agent", { namespace: "inner" })) as Values;
+      assert.ok("log" in one.inner.state_schema.properties);
+      await assert.rejects(client.assistants.getGraph(randomUUID()), status(404));
+    });
+
     test("an assistant has versions with a config of its own, which its runs are given", async () => {
       const assistantId = randomUUID();
       const made = await client.assistants.create({
@@ -573,6 +597,26 @@ for (const language of languages) {
         const answered = (await client.runs.join(asking.threadId, answering)) as Values;
         assert.deepEqual(answered.log, ["answer: this"]);
         await asking.close();
+        const nested = open();
+        const steps = (async () => {
+          const told: string[] = [];
+          for await (const { params } of await nested.subscribe({ channels: ["lifecycle"] })) {
+            const { event } = params.data as Values;
+            told.push(`${params.namespace.map((part) => part.split(":")[0]).join()} ${event}`);
+            if (params.namespace.length === 0 && event !== "started") break;
+          }
+          return told;
+        })();
+        await nested.run.start({ input: { do: "inner", count: 7 } });
+        await nested.output;
+        const { tree } = (await nested.agent.getTree()) as Values;
+        assert.deepEqual([tree.graph_name, tree.status, tree.namespace], ["agent", "interrupted", []]);
+        assert.deepEqual(
+          tree.children.map((child: Values) => [child.graph_name, child.status]),
+          [["inner", "interrupted"]],
+        );
+        assert.deepEqual(await steps, [" started", "inner started", "inner interrupted", " interrupted"]);
+        await nested.close();
       });
     }
 

@@ -15,12 +15,14 @@ import type { App } from "../app.ts";
 import type { Principal } from "../auth.ts";
 import { endpoint } from "../endpoint.ts";
 import { streamTexts } from "../sse.ts";
+import { agentTree } from "./agent_tree.ts";
+import { assistantOf } from "./assistants.ts";
 import { channels, isWanted, ProtocolEvents, type Subscription } from "./protocol_events.ts";
 import { orderRun, RunCreate } from "./run_order.ts";
 import { aboutRun, HEARTBEAT_MS } from "./run_stream.ts";
 import { stateOf } from "./states.ts";
 import { ThreadPath, threadOf } from "./threads.ts";
-import { runUuid, statusOf } from "./words.ts";
+import { runIdOf, runUuid, statusOf } from "./words.ts";
 
 const tag = "langgraph";
 
@@ -101,6 +103,8 @@ async function follow(
       return respond(app, principal, thread_id, params);
     case "state.get":
       return getState(app, principal, thread_id, params);
+    case "agent.getTree":
+      return getTree(app, principal, thread_id, params);
     default:
       throw new CommandRefused("unknown_command", `There is no command ${method} here.`);
   }
@@ -163,6 +167,18 @@ async function respond(app: App, principal: Principal, thread_id: string, params
     ...(config !== undefined && { config }),
     ...(metadata !== undefined && { metadata }),
   });
+}
+
+/** Of the run named, or the thread's last. */
+async function getTree(app: App, principal: Principal, thread_id: string, params: JsonObject): Promise<Json> {
+  const { database } = app.node;
+  const thread = await threadOf(app, principal, thread_id);
+  const [last] = await listRuns(database, { log_id: thread.log_id, limit: 1 });
+  const named = typeof params.run_id === "string" ? await findRun(database, runIdOf(params.run_id)) : last;
+  if (!named || named.log_id !== thread.log_id)
+    throw new CommandRefused("no_such_run", "This thread has no such run.");
+  const { graph_id } = await assistantOf(app, principal, named.deployment_id);
+  return { tree: await agentTree(database, named, graph_id) };
 }
 
 async function getState(

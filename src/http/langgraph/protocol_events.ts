@@ -3,6 +3,7 @@ import type { NumberedEvent } from "../../core/event.ts";
 import { isObject, type Json, type JsonObject } from "../../core/json.ts";
 import type { RunRow } from "../../store/runs.ts";
 import type { App } from "../app.ts";
+import { AgentTree } from "./agent_tree.ts";
 import { type Frame, Frames } from "./frames.ts";
 import { ProtocolMessages } from "./protocol_messages.ts";
 
@@ -56,6 +57,7 @@ const stages: Record<string, string> = {
 export class ProtocolEvents {
   readonly #frames: Frames;
   readonly #messages = new ProtocolMessages();
+  readonly #tree = new AgentTree({ namespace: [], status: "running", graph_name: "" });
   readonly #calls = new Map<string, string[]>();
   #called = 0;
 
@@ -76,6 +78,10 @@ export class ProtocolEvents {
         const data = { interrupt_id: asked.id ?? null, payload: asked.value ?? null };
         events.push({ method: "input.requested", channel: "input", namespace: [], data });
       }
+    }
+    for (const { namespace, status, graph_name } of this.#tree.take(event)) {
+      const data = { event: status === "running" ? "started" : status, graph_name };
+      events.push({ method: "lifecycle", channel: "lifecycle", namespace, data });
     }
     const stage = stages[event.type];
     if (stage !== undefined) {

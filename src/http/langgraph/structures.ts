@@ -21,7 +21,13 @@ async function structureOf(
   const { deployment_id, graph_id } = await assistantOf(app, principal, assistant_id);
   const version = await activeVersion(database, deployment_id, "production");
   if (!version) throw new Problem("no_version", { environment: "production" });
-  return { graph_id, structure: await versionStructure(database, version.version_id) };
+  const structure = await versionStructure(database, version.version_id);
+  if (structure.described_at === null)
+    throw new Problem("unavailable", {
+      message:
+        "What this agent is made of is known once it has been loaded: try again shortly. A version that was built by an earlier release says it once it is deployed again.",
+    });
+  return { graph_id, structure };
 }
 
 export const graph = endpoint(
