@@ -12,9 +12,8 @@ import { ErrorNote } from "../parts/error_note.tsx";
 import { Field, Input, Select } from "../parts/fields.tsx";
 import { oneOf } from "../parts/one_of.ts";
 import { Secret } from "../parts/secret.tsx";
-import { SkeletonRows } from "../parts/skeleton.tsx";
 import { Time } from "../parts/time.tsx";
-import { Nothing, Section } from "./section.tsx";
+import { ListSection } from "./section.tsx";
 
 const KEY = [...keys.operations, "keys"];
 const roles = ["read", "run", "admin"] as const;
@@ -40,47 +39,32 @@ export function Keys() {
           .map((id) => deployments.find((each) => each.deployment_id === id)?.name ?? id)
           .join(", ");
   return (
-    <Section
+    <ListSection
       title="Keys"
-      count={list.data?.length}
+      list={list}
       actions={
         <Button icon={Plus} onClick={() => setMaking(true)}>
           New key
         </Button>
       }
-    >
-      {list.isError && !list.data ? (
-        <Nothing>
-          <ErrorNote error={list.error} retry={() => void list.refetch()} />
-        </Nothing>
-      ) : !list.data ? (
-        <SkeletonRows rows={3} />
-      ) : list.data.length === 0 ? (
-        <Nothing>
-          None beside the server’s own. Give each program and person one, with the least role that does.
-        </Nothing>
-      ) : (
-        <ul aria-label="Keys">
-          {list.data.map((key) => (
-            <li
-              key={key.key_id}
-              className="grid min-h-11 grid-cols-[minmax(0,1fr)_60px_auto_32px] items-center gap-4 border-t border-line px-4 sm:grid-cols-[minmax(0,1fr)_60px_minmax(0,1fr)_88px_32px] sm:px-5"
-            >
-              <span className="truncate font-medium">{key.name}</span>
-              <span>{key.role}</span>
-              <span className="hidden truncate text-ink-soft sm:block">{reach(key)}</span>
-              <span className="text-right text-ink-soft">
-                <Time at={key.created_at} />
-              </span>
-              <IconButton
-                icon={Trash2}
-                label={`Delete the key ${key.name}`}
-                onClick={() => setDeleting(key)}
-              />
-            </li>
-          ))}
-        </ul>
+      empty={
+        <>None beside the server’s own. Give each program and person one, with the least role that does.</>
+      }
+      row={(key) => (
+        <li
+          key={key.key_id}
+          className="grid min-h-11 grid-cols-[minmax(0,1fr)_60px_auto_32px] items-center gap-4 border-t border-line px-4 sm:grid-cols-[minmax(0,1fr)_60px_minmax(0,1fr)_88px_32px] sm:px-5"
+        >
+          <span className="truncate font-medium">{key.name}</span>
+          <span>{key.role}</span>
+          <span className="hidden truncate text-ink-soft sm:block">{reach(key)}</span>
+          <span className="text-right text-ink-soft">
+            <Time at={key.created_at} />
+          </span>
+          <IconButton icon={Trash2} label={`Delete the key ${key.name}`} onClick={() => setDeleting(key)} />
+        </li>
       )}
+    >
       {making && <NewKey onClose={() => setMaking(false)} />}
       {deleting && (
         <Confirm
@@ -95,7 +79,7 @@ export function Keys() {
           }}
         />
       )}
-    </Section>
+    </ListSection>
   );
 }
 

@@ -14,10 +14,9 @@ import { ErrorNote } from "../parts/error_note.tsx";
 import { Field, Input, Select } from "../parts/fields.tsx";
 import { JsonEditor, parseJson } from "../parts/json_editor.tsx";
 import { Menu, MenuItem } from "../parts/menu.tsx";
-import { SkeletonRows } from "../parts/skeleton.tsx";
 import { Time } from "../parts/time.tsx";
 import { useMayRun } from "../session.tsx";
-import { Nothing, Section } from "./section.tsx";
+import { ListSection } from "./section.tsx";
 
 const REFRESH_MS = 5_000;
 const KEY = [...keys.operations, "schedules"];
@@ -31,9 +30,9 @@ export function Schedules() {
   const mayRun = useMayRun();
   const [making, setMaking] = useState(false);
   return (
-    <Section
+    <ListSection
       title="Schedules"
-      count={schedules.data?.length}
+      list={schedules}
       actions={
         mayRun && (
           <Button icon={Plus} onClick={() => setMaking(true)}>
@@ -41,26 +40,15 @@ export function Schedules() {
           </Button>
         )
       }
-    >
-      {schedules.isError && !schedules.data ? (
-        <Nothing>
-          <ErrorNote error={schedules.error} retry={() => void schedules.refetch()} />
-        </Nothing>
-      ) : !schedules.data ? (
-        <SkeletonRows rows={3} />
-      ) : schedules.data.length === 0 ? (
-        <Nothing>
+      empty={
+        <>
           None yet. A schedule starts runs by the clock: 0 9 * * 1-5 is nine in the morning on working days.
-        </Nothing>
-      ) : (
-        <ul aria-label="Schedules">
-          {schedules.data.map((schedule) => (
-            <Row key={schedule.schedule_id} schedule={schedule} />
-          ))}
-        </ul>
-      )}
+        </>
+      }
+      row={(schedule) => <Row key={schedule.schedule_id} schedule={schedule} />}
+    >
       {making && <NewSchedule onClose={() => setMaking(false)} />}
-    </Section>
+    </ListSection>
   );
 }
 

@@ -16,10 +16,9 @@ import { ErrorNote } from "../parts/error_note.tsx";
 import { Field, Input, Select } from "../parts/fields.tsx";
 import { oneOf } from "../parts/one_of.ts";
 import { Secret } from "../parts/secret.tsx";
-import { SkeletonRows } from "../parts/skeleton.tsx";
 import { StatusLabel } from "../parts/status.tsx";
 import { Time } from "../parts/time.tsx";
-import { Nothing, Section } from "./section.tsx";
+import { ListSection } from "./section.tsx";
 
 const REFRESH_MS = 5_000;
 const KEY = [...keys.operations, "webhooks"];
@@ -32,35 +31,24 @@ export function Webhooks() {
   });
   const [making, setMaking] = useState(false);
   return (
-    <Section
+    <ListSection
       title="Webhooks"
-      count={webhooks.data?.length}
+      list={webhooks}
       actions={
         <Button icon={Plus} onClick={() => setMaking(true)}>
           New webhook
         </Button>
       }
-    >
-      {webhooks.isError && !webhooks.data ? (
-        <Nothing>
-          <ErrorNote error={webhooks.error} retry={() => void webhooks.refetch()} />
-        </Nothing>
-      ) : !webhooks.data ? (
-        <SkeletonRows rows={3} />
-      ) : webhooks.data.length === 0 ? (
-        <Nothing>
+      empty={
+        <>
           None yet. An incoming webhook is an address that starts a run with what is posted to it; an outgoing
           one tells your program how runs ended.
-        </Nothing>
-      ) : (
-        <ul aria-label="Webhooks">
-          {webhooks.data.map((webhook) => (
-            <Row key={webhook.webhook_id} webhook={webhook} />
-          ))}
-        </ul>
-      )}
+        </>
+      }
+      row={(webhook) => <Row key={webhook.webhook_id} webhook={webhook} />}
+    >
       {making && <NewWebhook onClose={() => setMaking(false)} />}
-    </Section>
+    </ListSection>
   );
 }
 
