@@ -163,8 +163,10 @@ class MemoryPipe:
         self.sent: list[dict] = []
         self.reads = 0
 
-    def emit(self, type: str, data: Any) -> None:
-        self.events.append({"type": type, "data": json.loads(json.dumps(data))})
+    def emit(self, type: str, data: Any, langgraph: Any = None, items: dict | None = None) -> None:
+        self.log_kept.add_items(items)
+        told = {} if langgraph is None else {"langgraph": langgraph}
+        self.events.append(json.loads(json.dumps({"type": type, "data": data, **told})))
 
     def log(self, level: str, message: str) -> None:
         self.emit("log", {"level": level, "message": message})
