@@ -308,7 +308,13 @@ class Sharing(unittest.TestCase):
         import echo
 
         async def work():
-            host = await open_graph(echo.graph, "echo:graph", 1 << 20, {"index": None, "default_ttl": None, "refresh_on_read": True}, None)
+            host = await open_graph(
+                echo.graph,
+                "echo:graph",
+                1 << 20,
+                {"index": None, "default_ttl": None, "refresh_on_read": True},
+                None,
+            )
             before = dict(vars(echo.graph))
             logs = [MemoryLog(i) for i in range(1, 6)]
 
