@@ -6,6 +6,25 @@ import { buildConsole, closeBrowser, newPage, noBrowser, signIn } from "./fixtur
 import { newProject, startDeployer, write } from "./fixtures/deployer.ts";
 import { functionProject, testServer } from "./fixtures/server.ts";
 
+/** Asks for three actions as LangChain's review does, and answers with a picture. */
+const reviewProject = {
+  "crewship.toml": `[deployment]\nname = "review"\nframework = "function"\nentrypoint = "./agent.ts:agent"\n`,
+  "package.json": `{"type":"module"}`,
+  "agent.ts": `
+const actions = ["mail", "pay", "shout"].map((name) => ({ name, args: { amount: 1 }, description: "may I " + name }));
+const dot = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
+export async function agent(_input: unknown, context: any) {
+  context.state.answer = context.interrupt({
+    action_requests: actions,
+    review_configs: actions.map(({ name }) => ({ action_name: name, allowed_decisions: ["approve", "edit", "reject"] })),
+  });
+  context.state.messages = [
+    { role: "assistant", content: [{ type: "text", text: "done" }, { type: "image_url", image_url: { url: dot } }] },
+  ];
+}
+`,
+};
+
 describe("the console", { skip: noBrowser, timeout: 600_000 }, () => {
   before(buildConsole);
   after(closeBrowser);
@@ -62,6 +81,45 @@ describe("the console", { skip: noBrowser, timeout: 600_000 }, () => {
     await page.getByRole("group", { name: "State", exact: true }).getByText("refused").waitFor();
     await page.goto(`${server.url}/console/threads?status=interrupted`);
     await page.getByText("No thread matches").waitFor();
+  });
+
+  it("lets actions be approved, edited or rejected one by one, shows pictures, and prunes the history when told twice", async (t) => {
+    const { server, deployment_id, call } = await testServer(t, reviewProject);
+    const made = await call("POST", "/v1/threads", { deployment_id });
+    const { thread_id } = made.body as { thread_id: string };
+    const page = await newPage(t);
+    await signIn(page, { url: server.url, apiKey: server.apiKey! }, `threads/${thread_id}`);
+    await call("POST", `/v1/threads/${thread_id}/runs/wait`, { input: {} });
+    const questions = page.getByRole("region", { name: "Questions of the agent" });
+    await questions.getByRole("button", { name: "Approve" }).first().click();
+    await questions.getByRole("button", { name: "Edit" }).first().click();
+    const input = questions.getByRole("textbox", { name: "Input of pay" });
+    await input.fill('{"amount": 5}');
+    await questions.getByRole("button", { name: "Send edited" }).click();
+    await questions.getByRole("button", { name: "Reject" }).click();
+    await questions.getByRole("textbox", { name: /Why not/ }).fill("not today");
+    await questions.getByRole("button", { name: "Reject" }).click();
+    await page.locator('img[src^="data:image/gif"]').waitFor();
+    const state = async () =>
+      (await call("GET", `/v1/threads/${thread_id}`)).body as { values: Record<string, unknown> };
+    assert.deepEqual((await state()).values.answer, {
+      decisions: [
+        { type: "approve" },
+        { type: "edit", edited_action: { name: "pay", args: { amount: 5 } } },
+        { type: "reject", message: "not today" },
+      ],
+    });
+
+    const history = async () =>
+      ((await call("GET", `/v1/threads/${thread_id}/history`)).body as { checkpoints: object[] }).checkpoints
+        .length;
+    assert.ok((await history()) > 1);
+    await page.goto(`${server.url}/console/threads`);
+    await page.getByLabel(`Choose ${thread_id}`).check();
+    await page.getByRole("button", { name: "Prune history…" }).click();
+    await page.getByRole("button", { name: "Prune history of 1 thread" }).click();
+    await page.getByText("1 thread chosen").waitFor({ state: "detached" });
+    assert.equal(await history(), 1);
   });
 
   it("shows what a run printed, the files it left, its error with the traceback, and cancels one", async (t) => {
