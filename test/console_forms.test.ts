@@ -217,6 +217,25 @@ describe("a run's spans", () => {
     );
     assert.equal(story.tokens, 2);
     assert.equal(story.logs.length, 1);
+    // In one commit all share their time; a tool may be told of before its node.
+    const at_once: StreamEvent[] = [
+      ["task.started", { task: "ask" }],
+      ["task.completed", { task: "ask" }],
+      ["tool.called", { tool: "early" }],
+      ["task.started", { task: "tools" }],
+      ["tool.called", { tool: "later" }],
+      ["task.completed", { task: "tools" }],
+      ["task.started", { task: "answer" }],
+    ].map(([type, data], i) => ({
+      id: String(i),
+      type: type as string,
+      data: data as JsonObject,
+      at: at(5),
+    }));
+    assert.deepEqual(
+      tell(at_once).spans.map(({ name }) => name),
+      ["ask", "tools", "early", "later", "answer"],
+    );
     assert.equal(story.over, true);
   });
 });

@@ -18,6 +18,8 @@ export type Span = {
   tokens: number;
   input: Json | undefined;
   output: Json | undefined;
+  /** A tool may be told of before the node that calls it: no node is under way then, and it stands below the next. */
+  early: boolean;
 };
 export type Log = { key: string; at_ms: number; level: string; message: string };
 
@@ -112,8 +114,6 @@ export function tell(events: readonly StreamEvent[]): Story {
       story.over = true;
     }
   }
-  // A tool may be told of before its node is; in one commit they share their time.
-  story.spans.sort((a, b) => a.start_ms - b.start_ms || a.depth - b.depth);
   return story;
 }
 
@@ -136,8 +136,11 @@ function open(
     tokens: 0,
     input: undefined,
     output: undefined,
+    early: kind === "tool" && story.spans.every((each) => each.kind !== "task" || each.end_ms !== null),
   };
-  story.spans.push(span);
+  let place = story.spans.length;
+  while (kind === "task" && story.spans[place - 1]?.early) story.spans[--place]!.early = false;
+  story.spans.splice(place, 0, span);
   return span;
 }
 
